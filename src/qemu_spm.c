@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* QEMU's command line for specific purpose memory, as libvirt emits it.
+ *
+ * libvirt itself builds the command line of a domain, from the stock XML that spm_translate.c makes.
+ * What is built here is for people and for tests: the same options, known without a libvirt. The
+ * order of properties and the choice of the backend follow libvirt's for memory devices; the tests
+ * compare with what a real libvirt prints. */
+
+#include "qemu_spm.h"
+
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "spm_xml.h"
+
+#define SPM_SYSTEM_PAGE_KIB 4
+
+/* Where libvirt's system daemon keeps the files of domains, by default. */
+#define SPM_MEMORY_DIR "/var/lib/libvirt/qemu/ram"
+#define SPM_HUGEPAGES_DIR "/dev/hugepages/libvirt/qemu"
+/* The size of the default hugepages of x86, which are mounted there. */
+#define SPM_HUGEPAGE_KIB 2048
+
+/* What the backend of one spm element is made of, after the domain's defaults were looked up. */
+typedef struct {
+    SpmAccess access;
+    SpmTristate discard;
+    char *source;     /* <memoryBacking><source type=...>, or NULL */
+    guint64 pagesize; /* KiB, 0: the system's */
+    gboolean prealloc;
+    char *threads;  /* of the allocation, or NULL */
+    char *nodemask; /* host nodes, or NULL */
+    const char *policy;
+} SpmBackend;
+
+static void
+spm_backend_free(SpmBackend *backend)
+{
+    g_free(backend->source);
+    g_free(backend->threads);
+    g_free(backend->nodemask);
+    g_free(backend);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmBackend, spm_backend_free)
+
+static gboolean
+spm_cpuset_apply(const char *cpuset, GArray *nodes)
+{
+    g_auto(GStrv) parts = g_strsplit(cpuset, ",", -1);
+
+    for (char **part = parts; *part; part++) {
+        const char *text = g_strstrip(*part);
+        gboolean add = *text != '^';
+        g_auto(GStrv) ends = g_strsplit(add ? text : text + 1, "-", 2);
+        guint64 first, last;
+
+        if (!ends[0] || !spm_parse_number(ends[0], 10, 16383, &first) ||
+            !spm_parse_number(ends[1] ? ends[1] : ends[0], 10, 16383, &last))
+            return FALSE;
+        if (last >= nodes->len)
+            g_array_set_size(nodes, (guint)last + 1);
+        for (guint64 node = first; node <= last; node++)
+            g_array_index(nodes, gboolean, node) = add;
+    }
+    return TRUE;
+}
+
+/* The nodes of a cpuset as a set: element N is TRUE when N is in it. */
+static GArray *
+spm_cpuset_parse(const char *cpuset)
+{
+    g_autoptr(GArray) nodes = g_array_new(FALSE, TRUE, sizeof(gboolean));
+
+    if (!cpuset || !spm_cpuset_apply(cpuset, nodes))
+        g_array_set_size(nodes, 0);
+    return g_steal_pointer(&nodes);
+}
+
+static gboolean
+spm_cpuset_contains(const char *cpuset, unsigned int node)
+{
+    g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
+
+    return node < nodes->len && g_array_index(nodes, gboolean, node);
+}
+
+/* The size of the <page> of <hugepages> that applies to @cell: one that names the cell, else one that
+ * names none; 0 without hugepages. */
+static guint64
+spm_find_hugepage(const SpmDomainDef *def, unsigned int cell)
+{
+    xmlNodePtr hugepages = spm_xml_find(def->root, "memoryBacking/hugepages");
+    g_autoptr(GPtrArray) pages = spm_xml_children(hugepages, NULL, "page");
+    guint64 general = hugepages && pages->len == 0 ? SPM_HUGEPAGE_KIB : 0;
+
+    for (guint i = 0; i < pages->len; i++) {
+        xmlNodePtr page = g_ptr_array_index(pages, i);
+        g_autofree char *nodeset = spm_xml_attr(page, "nodeset");
+        g_autofree char *value = spm_xml_attr(page, "size");
+        g_autofree char *unit = spm_xml_attr(page, "unit");
+        guint64 size = 0;
+
+        if (value)
+            spm_parse_size(value, unit, &size);
+        if (nodeset && spm_cpuset_contains(nodeset, cell))
+            return size;
+        if (!nodeset)
+            general = size;
+    }
+    return general;
+}
+
+static SpmAccess
+spm_find_access(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
+{
+    g_autofree char *mode = spm_xml_attr(spm_xml_find(def->root, "memoryBacking/access"), "mode");
+
+    if (spm->access)
+        return spm->access;
+    if (cell && cell->access)
+        return cell->access;
+    if (g_strcmp0(mode, "shared") == 0)
+        return SPM_ACCESS_SHARED;
+    return g_strcmp0(mode, "private") == 0 ? SPM_ACCESS_PRIVATE : SPM_ACCESS_DEFAULT;
+}
+
+static SpmTristate
+spm_find_discard(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
+{
+    if (spm->discard)
+        return spm->discard;
+    if (cell && cell->discard)
+        return cell->discard;
+    return spm_xml_find(def->root, "memoryBacking/discard") ? SPM_TRISTATE_YES : SPM_TRISTATE_ABSENT;
+}
+
+/* QEMU's names of the memory policies; a mode that is not here is left to cgroups. */
+static const char *
+spm_policy(const char *mode)
+{
+    static const struct {
+        const char *mode;
+        const char *policy;
+    } policies[] = {
+        { "strict", "bind" },
+        { "preferred", "preferred" },
+        { "interleave", "interleave" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(policies); i++) {
+        if (strcmp(mode, policies[i].mode) == 0)
+            return policies[i].policy;
+    }
+    return NULL;
+}
+
+static void
+spm_backend_find_nodes(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDef *spm,
+                       unsigned int cell)
+{
+    xmlNodePtr numatune = spm_xml_find(def->root, "numatune");
+    xmlNodePtr memory = spm_xml_find(numatune, "memory");
+    g_autoptr(GPtrArray) memnodes = spm_xml_children(numatune, NULL, "memnode");
+    g_autofree char *mode = NULL;
+
+    for (guint i = 0; i < memnodes->len; i++) {
+        g_autofree char *id = spm_xml_attr(g_ptr_array_index(memnodes, i), "cellid");
+        guint64 number;
+
+        if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number == cell)
+            memory = g_ptr_array_index(memnodes, i);
+    }
+    mode = spm_xml_attr(memory, "mode");
+    backend->nodemask = spm->nodemask ? g_strdup(spm->nodemask) : spm_xml_attr(memory, "nodeset");
+    backend->policy = spm_policy(mode ? mode : "strict");
+}
+
+static SpmBackend *
+spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+{
+    SpmBackend *backend = g_new0(SpmBackend, 1);
+    unsigned int id = spm_qemu_carrier_cell(def, spm, options);
+    const SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
+    xmlNodePtr allocation = spm_xml_find(def->root, "memoryBacking/allocation");
+    g_autofree char *mode = spm_xml_attr(allocation, "mode");
+
+    backend->access = spm_find_access(def, spm, cell);
+    backend->discard = spm_find_discard(def, spm, cell);
+    backend->source = spm_xml_attr(spm_xml_find(def->root, "memoryBacking/source"), "type");
+    backend->pagesize = spm->pagesize ? spm->pagesize : spm_find_hugepage(def, id);
+    if (spm->path || backend->pagesize == SPM_SYSTEM_PAGE_KIB)
+        backend->pagesize = 0;
+    /* a file is filled before the guest starts, except a real persistent memory, which would wear */
+    backend->prealloc = g_strcmp0(mode, "immediate") == 0 || backend->pagesize || (spm->path && !spm->pmem);
+    backend->threads = spm_xml_attr(allocation, "threads");
+    spm_backend_find_nodes(backend, def, spm, id);
+    return backend;
+}
+
+static void
+spm_json_string(JsonBuilder *json, const char *name, const char *value)
+{
+    json_builder_set_member_name(json, name);
+    json_builder_add_string_value(json, value);
+}
+
+static void
+spm_json_int(JsonBuilder *json, const char *name, guint64 value)
+{
+    json_builder_set_member_name(json, name);
+    json_builder_add_int_value(json, (gint64)value);
+}
+
+static void
+spm_json_bool(JsonBuilder *json, const char *name, gboolean value)
+{
+    json_builder_set_member_name(json, name);
+    json_builder_add_boolean_value(json, value);
+}
+
+static void
+spm_json_nodes(JsonBuilder *json, const char *name, const char *cpuset)
+{
+    g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
+
+    json_builder_set_member_name(json, name);
+    json_builder_begin_array(json);
+    for (guint i = 0; i < nodes->len; i++) {
+        if (g_array_index(nodes, gboolean, i))
+            json_builder_add_int_value(json, i);
+    }
+    json_builder_end_array(json);
+}
+
+static char *
+spm_json_end(JsonBuilder *json)
+{
+    g_autoptr(JsonGenerator) generator = json_generator_new();
+    JsonNode *root;
+    char *text;
+
+    json_builder_end_object(json);
+    root = json_builder_get_root(json);
+    json_generator_set_root(generator, root);
+    text = json_generator_to_data(generator, NULL);
+    json_node_unref(root);
+    return text;
+}
+
+static const char *
+spm_backend_type(const SpmMemoryDef *spm, const SpmBackend *backend)
+{
+    if (!spm->path && g_strcmp0(backend->source, "memfd") == 0)
+        return "memory-backend-memfd";
+    if (spm->path || backend->pagesize || backend->access || g_strcmp0(backend->source, "file") == 0)
+        return "memory-backend-file";
+    return "memory-backend-ram";
+}
+
+static char *
+spm_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
+{
+    const char *name = def->name ? def->name : "";
+
+    if (spm->path)
+        return g_strdup(spm->path);
+    /* -1 is the id of a domain that is not running */
+    if (backend->pagesize)
+        return g_strdup_printf(SPM_HUGEPAGES_DIR "/-1-%s", name);
+    return g_strdup_printf(SPM_MEMORY_DIR "/-1-%s/%s", name, spm->alias);
+}
+
+static void
+spm_backend_add_source(JsonBuilder *json, const char *type, const SpmDomainDef *def, const SpmMemoryDef *spm,
+                       const SpmBackend *backend)
+{
+    if (strcmp(type, "memory-backend-memfd") == 0) {
+        if (backend->pagesize) {
+            spm_json_bool(json, "hugetlb", TRUE);
+            spm_json_int(json, "hugetlbsize", backend->pagesize * 1024);
+        }
+    } else if (strcmp(type, "memory-backend-file") == 0) {
+        g_autofree char *path = spm_backend_path(def, spm, backend);
+
+        spm_json_string(json, "mem-path", path);
+        if (!spm->path && backend->discard)
+            spm_json_bool(json, "discard-data", backend->discard == SPM_TRISTATE_YES);
+    } else {
+        return;
+    }
+    if (backend->access)
+        spm_json_bool(json, "share", backend->access == SPM_ACCESS_SHARED);
+}
+
+static char *
+spm_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
+{
+    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autofree char *id = g_strdup_printf("mem%s", spm->alias);
+    const char *type = spm_backend_type(spm, backend);
+    guint64 threads;
+
+    json_builder_begin_object(json);
+    spm_json_string(json, "qom-type", type);
+    spm_json_string(json, "id", id);
+    spm_backend_add_source(json, type, def, spm, backend);
+    if (backend->prealloc)
+        spm_json_bool(json, "prealloc", TRUE);
+    if (backend->threads && spm_parse_number(backend->threads, 10, G_MAXUINT32, &threads) && threads)
+        spm_json_int(json, "prealloc-threads", threads);
+    spm_json_int(json, "size", spm->size * 1024);
+    if (spm->alignsize)
+        spm_json_int(json, "align", spm->alignsize * 1024);
+    if (spm->pmem)
+        spm_json_bool(json, "pmem", TRUE);
+    if (backend->nodemask && backend->policy) {
+        spm_json_nodes(json, "host-nodes", backend->nodemask);
+        spm_json_string(json, "policy", backend->policy);
+    }
+    if (backend->nodemask && backend->prealloc) {
+        g_autofree char *context = g_strdup_printf("tc-%s", id);
+
+        spm_json_string(json, "prealloc-context", context);
+    }
+    return spm_json_end(json);
+}
+
+/* The threads that fill a backend are bound to the nodes on which it lies. */
+static char *
+spm_thread_context_build(const SpmMemoryDef *spm, const SpmBackend *backend)
+{
+    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autofree char *id = g_strdup_printf("tc-mem%s", spm->alias);
+
+    json_builder_begin_object(json);
+    spm_json_string(json, "qom-type", "thread-context");
+    spm_json_string(json, "id", id);
+    spm_json_nodes(json, "node-affinity", backend->nodemask);
+    return spm_json_end(json);
+}
+
+/* libvirt puts an overridden property behind those it leaves alone: hence the place of "driver", and
+ * of "node" when it differs from the carrier's. */
+static char *
+spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+{
+    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
+    gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
+
+    json_builder_begin_object(json);
+    if (same_cell)
+        spm_json_int(json, "node", spm->cell);
+    spm_json_string(json, "memdev", memdev);
+    spm_json_string(json, "id", spm->alias);
+    if (spm->has_base)
+        spm_json_int(json, "addr", spm->base);
+    spm_json_string(json, "driver", options->device);
+    if (!same_cell)
+        spm_json_int(json, "node", spm->cell);
+    return spm_json_end(json);
+}
+
+static void
+spm_argv_add(GPtrArray *argv, const char *option, char *value)
+{
+    g_ptr_array_add(argv, g_strdup(option));
+    g_ptr_array_add(argv, value);
+}
+
+/**
+ * spm_qemu_argv:
+ * @def: a valid definition
+ * @options: for which device and libvirt
+ *
+ * Returns: (transfer full): the options for the spm elements in the order in which QEMU gets them: each
+ *   option and, behind it, its value
+ */
+GStrv
+spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options)
+{
+    GPtrArray *argv = g_ptr_array_new();
+
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+        g_autoptr(SpmBackend) backend = spm_backend_new(def, spm, options);
+
+        if (backend->nodemask && backend->prealloc)
+            spm_argv_add(argv, "-object", spm_thread_context_build(spm, backend));
+        spm_argv_add(argv, "-object", spm_backend_build(def, spm, backend));
+        spm_argv_add(argv, "-device", spm_device_build(def, spm, options));
+    }
+    g_ptr_array_add(argv, NULL);
+    return (GStrv)g_ptr_array_free(argv, FALSE);
+}

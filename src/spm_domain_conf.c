@@ -1,0 +1,827 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Parse, post-parse and format <memory model='spm'> and what it depends on in a domain definition.
+ *
+ * Parse reads and reports what the grammar forbids, for every spm element and to its end, so that one
+ * run shows all faults. Elements that are libvirt's own are read leniently: libvirt refuses what is
+ * wrong with them, in its own words. */
+
+#include "spm_domain_conf.h"
+
+#include <string.h>
+
+#include "spm_xml.h"
+
+#define SPM_KIB_MAX (G_MAXUINT64 / 1024)
+
+static const char *const spm_access_names[] = {
+    [SPM_ACCESS_DEFAULT] = NULL,
+    [SPM_ACCESS_SHARED] = "shared",
+    [SPM_ACCESS_PRIVATE] = "private",
+};
+
+static const char *const spm_tristate_names[] = {
+    [SPM_TRISTATE_ABSENT] = NULL,
+    [SPM_TRISTATE_YES] = "yes",
+    [SPM_TRISTATE_NO] = "no",
+};
+
+/* What an element of <memory model='spm'> may have. Each name stands in one place only. */
+typedef struct {
+    const char *name;
+    const char *attributes[4];
+    const char *children[6];
+    gboolean text;
+} SpmGrammar;
+
+static const SpmGrammar spm_grammar[] = {
+    { "memory", { "model", "access", "discard" }, { "source", "target", "alias" }, FALSE },
+    { "source", { NULL }, { "pagesize", "nodemask", "path", "alignsize", "pmem" }, FALSE },
+    { "pagesize", { "unit" }, { NULL }, TRUE },
+    { "nodemask", { NULL }, { NULL }, TRUE },
+    { "path", { NULL }, { NULL }, TRUE },
+    { "alignsize", { "unit" }, { NULL }, TRUE },
+    { "pmem", { NULL }, { NULL }, FALSE },
+    { "target", { NULL }, { "size", "node", "address" }, FALSE },
+    { "size", { "unit" }, { NULL }, TRUE },
+    { "node", { NULL }, { NULL }, TRUE },
+    { "address", { "base" }, { NULL }, FALSE },
+    { "alias", { "name" }, { NULL }, FALSE },
+};
+
+/* Models of memory devices that take a slot of <maxMemory>. */
+static const char *const spm_slot_models[] = { "dimm", "nvdimm", NULL };
+
+/**
+ * spm_access_to_string:
+ * @access: a value
+ *
+ * Returns: (transfer none) (nullable): its spelling in XML, NULL for the default
+ */
+const char *
+spm_access_to_string(SpmAccess access)
+{
+    return spm_access_names[access];
+}
+
+/**
+ * spm_tristate_to_string:
+ * @value: a value
+ *
+ * Returns: (transfer none) (nullable): its spelling in XML, NULL for absent
+ */
+const char *
+spm_tristate_to_string(SpmTristate value)
+{
+    return spm_tristate_names[value];
+}
+
+static unsigned int
+spm_choice_from_string(const char *const *names, unsigned int count, const char *text)
+{
+    for (unsigned int i = 1; i < count; i++) {
+        if (g_strcmp0(names[i], text) == 0)
+            return i;
+    }
+    return 0;
+}
+
+/* "<memory model='spm'>" itself, or "<size> of <memory model='spm'>" */
+static char *
+spm_describe(xmlNodePtr node)
+{
+    if (spm_xml_is(node, NULL, "memory"))
+        return g_strdup("<memory model='spm'>");
+    return g_strdup_printf("<%s> of <memory model='spm'>", (const char *)node->name);
+}
+
+static void spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* A fault of the grammar: "ELEMENT MESSAGE". */
+static void
+spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
+{
+    g_autofree char *element = spm_describe(node);
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(node), "%s %s", element, message);
+}
+
+/**
+ * spm_parse_number:
+ * @text: digits, with white space around them at the most
+ * @base: 10, or 16 for digits with or without a leading 0x
+ * @max: the largest value that is accepted
+ * @value: (out): the number, written on success only
+ *
+ * Returns: TRUE on success
+ */
+gboolean
+spm_parse_number(const char *text, guint base, guint64 max, guint64 *value)
+{
+    g_autofree char *digits = g_strstrip(g_strdup(text));
+    const char *start = digits;
+
+    if (base == 16 && g_ascii_strncasecmp(start, "0x", 2) == 0)
+        start += 2;
+    return g_ascii_string_to_unsigned(start, base, 0, max, value, NULL);
+}
+
+/* libvirt's units (virScaleInteger): a letter alone or with "iB" counts in 1024s, with "B" in 1000s. */
+static gboolean
+spm_parse_unit(const char *unit, guint64 *scale)
+{
+    static const char letters[] = "kmgtpe";
+    const char *letter;
+    guint64 base;
+
+    if (!g_ascii_strcasecmp(unit, "b") || !g_ascii_strcasecmp(unit, "byte") ||
+        !g_ascii_strcasecmp(unit, "bytes")) {
+        *scale = 1;
+        return TRUE;
+    }
+    if (!*unit || !(letter = strchr(letters, g_ascii_tolower(*unit))))
+        return FALSE;
+
+    if (!unit[1] || !g_ascii_strcasecmp(unit + 1, "ib"))
+        base = 1024;
+    else if (!g_ascii_strcasecmp(unit + 1, "b"))
+        base = 1000;
+    else
+        return FALSE;
+
+    *scale = base;
+    for (const char *l = letters; l < letter; l++)
+        *scale *= base;
+    return TRUE;
+}
+
+/**
+ * spm_parse_size:
+ * @value: a whole number
+ * @unit: (nullable): one of libvirt's units, NULL for KiB
+ * @kib: (out): the size in KiB, rounded up as libvirt does, written on success only
+ *
+ * Returns: TRUE on success, FALSE for what is not a number, not a unit, or too large
+ */
+gboolean
+spm_parse_size(const char *value, const char *unit, guint64 *kib)
+{
+    guint64 number, scale, bytes;
+
+    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) || !spm_parse_unit(unit ? unit : "KiB", &scale) ||
+        !g_uint64_checked_mul(&bytes, number, scale) || bytes > G_MAXINT64)
+        return FALSE;
+
+    *kib = bytes / 1024 + (bytes % 1024 != 0);
+    return TRUE;
+}
+
+static char *
+spm_join(const char *const *names, const char *before, const char *after)
+{
+    GString *list = g_string_new(NULL);
+
+    for (; *names; names++)
+        g_string_append_printf(list, "%s%s%s%s", list->len ? ", " : "", before, *names, after);
+    if (!list->len)
+        g_string_append(list, "nothing");
+    return g_string_free(list, FALSE);
+}
+
+static const SpmGrammar *
+spm_grammar_find(const xmlChar *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_grammar); i++) {
+        if (xmlStrEqual(name, BAD_CAST spm_grammar[i].name))
+            return &spm_grammar[i];
+    }
+    return NULL;
+}
+
+static void
+spm_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faults)
+{
+    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
+        g_autofree char *value = spm_xml_attr(node, (const char *)attr->name);
+        g_autofree char *known = NULL;
+
+        if (!attr->ns && g_strv_contains(grammar->attributes, (const char *)attr->name))
+            continue;
+        known = spm_join(grammar->attributes, "'", "'");
+        spm_fault(faults, node, "has the unknown attribute %s='%s'; what it may have is %s",
+                  (const char *)attr->name, value ? value : "", known);
+    }
+}
+
+static gboolean
+spm_is_duplicate(xmlNodePtr node)
+{
+    for (xmlNodePtr other = node->prev; other; other = other->prev) {
+        if (spm_xml_is(other, NULL, (const char *)node->name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Checks @node and all below it against the grammar table: names, and what stands twice. */
+static void
+spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
+{
+    const SpmGrammar *grammar = spm_grammar_find(node->name);
+
+    spm_check_attributes(node, grammar, faults);
+    for (xmlNodePtr child = node->children; child; child = child->next) {
+        if (child->type == XML_ELEMENT_NODE) {
+            if (child->ns || !g_strv_contains(grammar->children, (const char *)child->name)) {
+                g_autofree char *known = spm_join(grammar->children, "<", ">");
+
+                spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child),
+                               "<%s> of <memory model='spm'> is unknown in <%s>; what may stand there is %s",
+                               (const char *)child->name, grammar->name, known);
+            } else if (spm_is_duplicate(child)) {
+                spm_fault(faults, child, "is given twice");
+            } else {
+                spm_check_grammar(child, faults);
+            }
+        } else if (!grammar->text && !xmlIsBlankNode(child) &&
+                   (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)) {
+            g_autofree char *text = g_strstrip(g_strdup((const char *)child->content));
+
+            spm_fault(faults, node, "must not hold the text '%s'", text);
+        }
+    }
+}
+
+static unsigned int
+spm_parse_choice(xmlNodePtr node, const char *name, const char *const *names, unsigned int count,
+                 SpmFaults *faults)
+{
+    g_autofree char *value = spm_xml_attr(node, name);
+    unsigned int choice = spm_choice_from_string(names, count, value);
+
+    if (value && !choice) {
+        g_autofree char *known = spm_join(names + 1, "'", "'");
+
+        spm_fault(faults, node, "has %s='%s'; what it may be is %s", name, value, known);
+    }
+    return choice;
+}
+
+/* The size of an element, in KiB; 0 when there is no such element or a fault was found. */
+static guint64
+spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
+{
+    g_autofree char *value = spm_xml_content(node);
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+    guint64 kib = 0;
+
+    if (!node)
+        return 0;
+    if (!spm_parse_size(value, unit, &kib))
+        spm_fault(faults, node,
+                  "is '%s' with unit '%s', which is no size: a whole number, a unit such as "
+                  "'KiB', 'MiB' or 'GiB', and less than 8 EiB in all are needed",
+                  value, unit ? unit : "KiB");
+    else if (kib == 0)
+        spm_fault(faults, node, "is '%s'; it must be greater than 0", value);
+    return kib;
+}
+
+/* libvirt's cpuset syntax: numbers, ranges and ^exclusions, separated by commas. */
+static gboolean
+spm_is_cpuset(const char *text)
+{
+    return g_regex_match_simple("^\\s*[0-9]+(-[0-9]+)?(,\\^?[0-9]+(-[0-9]+)?)*\\s*$", text, 0, 0);
+}
+
+static void
+spm_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+{
+    spm->path = spm_xml_content(node);
+    if (spm->path && !g_path_is_absolute(spm->path))
+        spm_fault(faults, node, "is '%s'; it must be an absolute path", spm->path);
+}
+
+static void
+spm_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
+{
+    xmlNodePtr pagesize = spm_xml_first(source, NULL, "pagesize");
+    xmlNodePtr nodemask = spm_xml_first(source, NULL, "nodemask");
+    xmlNodePtr path = spm_xml_first(source, NULL, "path");
+    xmlNodePtr alignsize = spm_xml_first(source, NULL, "alignsize");
+    xmlNodePtr pmem = spm_xml_first(source, NULL, "pmem");
+
+    spm->pagesize = spm_parse_scaled(pagesize, faults);
+    spm->alignsize = spm_parse_scaled(alignsize, faults);
+    spm->pmem = pmem != NULL;
+    spm_parse_path(spm, path, faults);
+    spm->nodemask = spm_xml_content(nodemask);
+    if (nodemask && !spm_is_cpuset(spm->nodemask))
+        spm_fault(faults, nodemask, "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
+                  spm->nodemask);
+
+    if (path && pagesize)
+        spm_fault(faults, pagesize, "cannot be combined with <path>");
+    if (path && nodemask)
+        spm_fault(faults, nodemask, "cannot be combined with <path>");
+    if (alignsize && !path)
+        spm_fault(faults, alignsize, "needs a <path> beside it");
+    if (pmem && !path)
+        spm_fault(faults, pmem, "needs a <path> beside it");
+}
+
+static void
+spm_parse_cell(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+{
+    g_autofree char *value = spm_xml_content(node);
+    guint64 cell = 0;
+
+    if (!spm_parse_number(value, 10, G_MAXINT, &cell))
+        spm_fault(faults, node, "is '%s'; it must be the id of a <cell> of <numa>", value);
+    spm->cell = (unsigned int)cell;
+}
+
+static void
+spm_parse_base(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+{
+    g_autofree char *value = spm_xml_attr(node, "base");
+
+    if (!value)
+        spm_fault(faults, node, "has no attribute 'base'");
+    else if (!spm_parse_number(value, 16, G_MAXUINT64, &spm->base) || spm->base == 0)
+        spm_fault(faults, node,
+                  "has base='%s'; it must be a hexadecimal guest-physical address other than 0, "
+                  "such as '0x240000000'",
+                  value);
+    else
+        spm->has_base = TRUE;
+}
+
+static void
+spm_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
+{
+    xmlNodePtr size = spm_xml_first(target, NULL, "size");
+    xmlNodePtr node = spm_xml_first(target, NULL, "node");
+    xmlNodePtr address = spm_xml_first(target, NULL, "address");
+
+    if (!size)
+        spm_fault(faults, target, "has no <size>");
+    if (!node)
+        spm_fault(faults, target, "has no <node>: the NUMA cell as which the guest is to see the memory");
+
+    spm->size = spm_parse_scaled(size, faults);
+    if (node)
+        spm_parse_cell(spm, node, faults);
+    if (address)
+        spm_parse_base(spm, address, faults);
+}
+
+static void
+spm_memory_def_free(gpointer data)
+{
+    SpmMemoryDef *spm = data;
+
+    g_free(spm->nodemask);
+    g_free(spm->path);
+    g_free(spm->alias);
+    g_free(spm);
+}
+
+/**
+ * spm_memory_def_new:
+ * @node: the element that the definition stands for
+ *
+ * Returns: (transfer full): an empty definition, for a list in #SpmDomainDef to own
+ */
+SpmMemoryDef *
+spm_memory_def_new(xmlNodePtr node)
+{
+    SpmMemoryDef *spm = g_new0(SpmMemoryDef, 1);
+
+    spm->node = node;
+    spm->line = spm_xml_line(node);
+    return spm;
+}
+
+static SpmMemoryDef *
+spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults)
+{
+    SpmMemoryDef *spm = spm_memory_def_new(node);
+    xmlNodePtr source = spm_xml_first(node, NULL, "source");
+    xmlNodePtr target = spm_xml_first(node, NULL, "target");
+    xmlNodePtr alias = spm_xml_first(node, NULL, "alias");
+    guint before = faults->len;
+
+    spm_check_grammar(node, faults);
+    spm->access = spm_parse_choice(node, "access", spm_access_names, G_N_ELEMENTS(spm_access_names), faults);
+    spm->discard =
+        spm_parse_choice(node, "discard", spm_tristate_names, G_N_ELEMENTS(spm_tristate_names), faults);
+    if (source)
+        spm_parse_source(spm, source, faults);
+    if (target)
+        spm_parse_target(spm, target, faults);
+    else
+        spm_fault(faults, node, "has no <target>");
+
+    spm->alias = spm_xml_attr(alias, "name");
+    if (alias && !spm->alias)
+        spm_fault(faults, alias, "has no attribute 'name'");
+    spm->faulty = faults->len > before;
+    return spm;
+}
+
+static void
+spm_other_memory_def_free(gpointer data)
+{
+    SpmOtherMemoryDef *other = data;
+
+    g_free(other->model);
+    g_free(other);
+}
+
+/* A value of libvirt's own grammar: what cannot be read is left to libvirt to refuse. */
+static guint64
+spm_read_size(xmlNodePtr node)
+{
+    g_autofree char *value = spm_xml_content(node);
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+    guint64 kib = 0;
+
+    if (value)
+        spm_parse_size(value, unit, &kib);
+    return kib;
+}
+
+static SpmOtherMemoryDef *
+spm_other_memory_def_parse(xmlNodePtr node)
+{
+    SpmOtherMemoryDef *other = g_new0(SpmOtherMemoryDef, 1);
+    g_autofree char *cell = spm_xml_content(spm_xml_find(node, "target/node"));
+    /* DIMM and NVDIMM have their base in <address type='dimm'>, virtio-mem and virtio-pmem in <target> */
+    g_autofree char *dimm_base = spm_xml_attr(spm_xml_find(node, "address"), "base");
+    g_autofree char *virtio_base = spm_xml_attr(spm_xml_find(node, "target/address"), "base");
+    const char *base = dimm_base ? dimm_base : virtio_base;
+    guint64 number;
+
+    other->node = node;
+    other->line = spm_xml_line(node);
+    other->model = spm_xml_attr(node, "model");
+    other->size = spm_read_size(spm_xml_find(node, "target/size"));
+    other->cell = cell && spm_parse_number(cell, 10, G_MAXINT, &number) ? (gint64)number : -1;
+    other->has_base = base && spm_parse_number(base, 16, G_MAXUINT64, &other->base) && other->base;
+    return other;
+}
+
+static SpmCellDef *
+spm_cell_def_parse(xmlNodePtr node, unsigned int index)
+{
+    SpmCellDef *cell = g_new0(SpmCellDef, 1);
+    g_autofree char *id = spm_xml_attr(node, "id");
+    g_autofree char *memory = spm_xml_attr(node, "memory");
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+    g_autofree char *access = spm_xml_attr(node, "memAccess");
+    g_autofree char *discard = spm_xml_attr(node, "discard");
+    guint64 number = index; /* as libvirt counts cells without an id */
+
+    cell->node = node;
+    cell->line = spm_xml_line(node);
+    if (id)
+        spm_parse_number(id, 10, G_MAXINT, &number);
+    cell->id = (unsigned int)number;
+    if (memory)
+        spm_parse_size(memory, unit, &cell->memory);
+    cell->access = spm_choice_from_string(spm_access_names, G_N_ELEMENTS(spm_access_names), access);
+    cell->discard = spm_choice_from_string(spm_tristate_names, G_N_ELEMENTS(spm_tristate_names), discard);
+    return cell;
+}
+
+static gint
+spm_cell_def_compare(gconstpointer a, gconstpointer b)
+{
+    const SpmCellDef *const *first = a;
+    const SpmCellDef *const *second = b;
+
+    return ((*first)->id > (*second)->id) - ((*first)->id < (*second)->id);
+}
+
+static void
+spm_parse_max_memory(SpmDomainDef *def)
+{
+    xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
+    g_autofree char *slots = spm_xml_attr(node, "slots");
+    guint64 number = 0;
+
+    def->has_max_memory = node != NULL;
+    def->max_memory = spm_read_size(node);
+    if (slots)
+        spm_parse_number(slots, 10, G_MAXUINT16, &number);
+    def->slots = (unsigned int)number;
+}
+
+static void
+spm_parse_devices(SpmDomainDef *def, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) cells = spm_xml_children(spm_xml_find(def->root, "cpu/numa"), NULL, "cell");
+    g_autoptr(GPtrArray) memories = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, "memory");
+
+    for (guint i = 0; i < cells->len; i++)
+        g_ptr_array_add(def->cells, spm_cell_def_parse(g_ptr_array_index(cells, i), i));
+    g_ptr_array_sort(def->cells, spm_cell_def_compare);
+    for (guint i = 0; i < memories->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(memories, i);
+
+        if (spm_memory_node_is_spm(node))
+            g_ptr_array_add(def->spms, spm_memory_def_parse(node, faults));
+        else
+            g_ptr_array_add(def->others, spm_other_memory_def_parse(node));
+    }
+}
+
+/**
+ * spm_memory_node_is_spm:
+ * @node: a <memory> device
+ *
+ * Returns: TRUE when it is a <memory model='spm'>
+ */
+gboolean
+spm_memory_node_is_spm(xmlNodePtr node)
+{
+    g_autofree char *model = spm_xml_attr(node, "model");
+
+    return g_strcmp0(model, "spm") == 0;
+}
+
+/**
+ * spm_domain_def_parse:
+ * @doc: a document, which must outlive what is returned; one that is no <domain> has no memory devices
+ * @faults: where every breach of the grammar of <memory model='spm'> is added
+ *
+ * Returns: (transfer full): the definition, of use for more than validation only when no fault was added
+ */
+SpmDomainDef *
+spm_domain_def_parse(xmlDocPtr doc, SpmFaults *faults)
+{
+    SpmDomainDef *def = g_new0(SpmDomainDef, 1);
+    xmlNodePtr os_type;
+
+    def->root = xmlDocGetRootElement(doc);
+    os_type = spm_xml_find(def->root, "os/type");
+    def->type = spm_xml_attr(def->root, "type");
+    def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
+    def->arch = spm_xml_attr(os_type, "arch");
+    def->machine = spm_xml_attr(os_type, "machine");
+    def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
+    def->cells = g_ptr_array_new_with_free_func(g_free);
+    def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
+    def->others = g_ptr_array_new_with_free_func(spm_other_memory_def_free);
+    spm_parse_max_memory(def);
+    if (spm_xml_is(def->root, NULL, "domain"))
+        spm_parse_devices(def, faults);
+    return def;
+}
+
+/**
+ * spm_domain_def_free:
+ * @def: (nullable): a definition; its document stays
+ */
+void
+spm_domain_def_free(SpmDomainDef *def)
+{
+    if (!def)
+        return;
+
+    g_free(def->type);
+    g_free(def->name);
+    g_free(def->arch);
+    g_free(def->machine);
+    g_ptr_array_unref(def->cells);
+    g_ptr_array_unref(def->spms);
+    g_ptr_array_unref(def->others);
+    g_free(def);
+}
+
+/**
+ * spm_domain_def_total:
+ * @def: a definition
+ *
+ * Returns: the memory of all cells and memory devices in KiB, at most 2^54
+ */
+guint64
+spm_domain_def_total(const SpmDomainDef *def)
+{
+    guint64 total = 0;
+
+    for (guint i = 0; i < def->cells->len; i++)
+        total += MIN(((SpmCellDef *)g_ptr_array_index(def->cells, i))->memory, SPM_KIB_MAX - total);
+    for (guint i = 0; i < def->spms->len; i++)
+        total += MIN(((SpmMemoryDef *)g_ptr_array_index(def->spms, i))->size, SPM_KIB_MAX - total);
+    for (guint i = 0; i < def->others->len; i++)
+        total += MIN(((SpmOtherMemoryDef *)g_ptr_array_index(def->others, i))->size, SPM_KIB_MAX - total);
+    return total;
+}
+
+/**
+ * spm_other_memory_needs_slot:
+ * @other: a memory device that is not spm
+ *
+ * Returns: TRUE when it takes one of the slots of <maxMemory>
+ */
+gboolean
+spm_other_memory_needs_slot(const SpmOtherMemoryDef *other)
+{
+    return other->model && g_strv_contains(spm_slot_models, other->model);
+}
+
+/**
+ * spm_domain_def_alias_exists:
+ * @def: a definition
+ * @alias: an alias
+ *
+ * Returns: TRUE when a device of the domain has it already
+ */
+gboolean
+spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias)
+{
+    g_autoptr(GPtrArray) devices = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, NULL);
+
+    for (guint i = 0; i < devices->len; i++) {
+        g_autofree char *name = spm_xml_attr(spm_xml_find(g_ptr_array_index(devices, i), "alias"), "name");
+
+        if (g_strcmp0(name, alias) == 0)
+            return TRUE;
+    }
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (g_strcmp0(spm->alias, alias) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+spm_post_parse_aliases(SpmDomainDef *def)
+{
+    unsigned int number = 0;
+
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        while (!spm->alias) {
+            g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
+
+            if (!spm_domain_def_alias_exists(def, alias))
+                spm->alias = g_steal_pointer(&alias);
+        }
+    }
+}
+
+static void
+spm_post_parse_max_memory(SpmDomainDef *def)
+{
+    if (def->has_max_memory)
+        return;
+
+    def->has_max_memory = TRUE;
+    def->max_memory = spm_domain_def_total(def);
+    for (guint i = 0; i < def->others->len; i++)
+        def->slots += spm_other_memory_needs_slot(g_ptr_array_index(def->others, i));
+}
+
+/**
+ * spm_domain_def_post_parse:
+ * @def: a definition as it was parsed
+ *
+ * Fills the defaults in: an alias for every spm element, and <maxMemory> with just the room and the
+ * slots that the domain's memory takes.
+ */
+void
+spm_domain_def_post_parse(SpmDomainDef *def)
+{
+    if (def->spms->len == 0)
+        return;
+    spm_post_parse_aliases(def);
+    spm_post_parse_max_memory(def);
+}
+
+static void
+spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
+{
+    if (kib)
+        spm_xml_set_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
+}
+
+/**
+ * spm_memory_def_format:
+ * @spm: a definition
+ *
+ * Returns: (transfer full): the element, in libvirt's order and units, not yet in the document
+ */
+xmlNodePtr
+spm_memory_def_format(const SpmMemoryDef *spm)
+{
+    xmlNodePtr node = spm_xml_new(spm->node->doc, NULL, "memory");
+    xmlNodePtr source, target;
+
+    spm_xml_set_attr(node, "model", "spm");
+    if (spm->access)
+        spm_xml_set_attr(node, "access", "%s", spm_access_to_string(spm->access));
+    if (spm->discard)
+        spm_xml_set_attr(node, "discard", "%s", spm_tristate_to_string(spm->discard));
+
+    if (spm->pagesize || spm->nodemask || spm->path) {
+        source = spm_xml_add(node, "source", NULL);
+        if (spm->nodemask)
+            spm_xml_add(source, "nodemask", "%s", spm->nodemask);
+        spm_add_size(source, "pagesize", spm->pagesize);
+        if (spm->path)
+            spm_xml_add(source, "path", "%s", spm->path);
+        spm_add_size(source, "alignsize", spm->alignsize);
+        if (spm->pmem)
+            spm_xml_add(source, "pmem", NULL);
+    }
+
+    target = spm_xml_add(node, "target", NULL);
+    spm_add_size(target, "size", spm->size);
+    spm_xml_add(target, "node", "%u", spm->cell);
+    if (spm->has_base)
+        spm_xml_set_attr(spm_xml_add(target, "address", NULL), "base", "0x%" G_GINT64_MODIFIER "x",
+                         spm->base);
+
+    if (spm->alias)
+        spm_xml_set_attr(spm_xml_add(node, "alias", NULL), "name", "%s", spm->alias);
+    return node;
+}
+
+/* Without bases a device's place in the window follows from its place in the document: spm first. */
+static void
+spm_format_order(SpmDomainDef *def)
+{
+    const SpmOtherMemoryDef *first;
+
+    if (def->others->len == 0)
+        return;
+    first = g_ptr_array_index(def->others, 0);
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        for (xmlNodePtr node = first->node; node; node = node->next) {
+            if (node == spm->node) {
+                spm_xml_move_before(first->node, spm->node);
+                break;
+            }
+        }
+    }
+}
+
+static void
+spm_format_max_memory(const SpmDomainDef *def)
+{
+    xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
+    xmlNodePtr memory = spm_xml_first(def->root, NULL, "memory");
+
+    if (!node) {
+        g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, def->max_memory);
+
+        node = spm_xml_new(def->root->doc, NULL, "maxMemory");
+        xmlNodeAddContent(node, BAD_CAST size);
+        if (def->slots)
+            spm_xml_set_attr(node, "slots", "%u", def->slots);
+        spm_xml_set_attr(node, "unit", "KiB");
+        if (memory)
+            spm_xml_insert_before(memory, node);
+        else
+            spm_xml_append(def->root, node);
+    }
+    if (def->slots)
+        spm_xml_set_attr(node, "slots", "%u", def->slots);
+    else
+        xmlUnsetProp(node, BAD_CAST "slots");
+}
+
+/**
+ * spm_domain_def_format:
+ * @def: a definition
+ *
+ * Writes @def back into its document: every spm element in canonical form and before all other memory
+ * devices, and <maxMemory>.
+ */
+void
+spm_domain_def_format(SpmDomainDef *def)
+{
+    if (def->spms->len == 0)
+        return;
+    spm_format_max_memory(def);
+    spm_format_order(def);
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+        xmlNodePtr node = spm_memory_def_format(spm);
+
+        spm_xml_replace(spm->node, node);
+        spm->node = node;
+    }
+}

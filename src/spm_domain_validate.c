@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Refuse what parses but could not work: placement, NUMA cells, room, and what kind of domain it is.
+ *
+ * A driver in the guest looks its memory up by proximity domain and takes the first entry of the SRAT
+ * that matches. Hence the rules of placement: SPM lies first in the device-memory window, and nothing
+ * else is in its cell. */
+
+#include "spm_domain_conf.h"
+
+#include <string.h>
+
+#include "spm_xml.h"
+
+/* QEMU aligns memory devices of x86 to 2 MiB, in address and in size. */
+#define SPM_ALIGN_KIB 2048
+#define SPM_ALIGN_BYTES (G_GUINT64_CONSTANT(1024) * SPM_ALIGN_KIB)
+
+/* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
+#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
+
+typedef struct {
+    const char *what; /* for messages */
+    unsigned int line;
+    guint64 base;
+    guint64 size; /* KiB */
+} SpmRange;
+
+static void spm_refuse(SpmFaults *faults, unsigned int line, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void
+spm_refuse(SpmFaults *faults, unsigned int line, const char *format, ...)
+{
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    spm_faults_add(faults, SPM_ERROR_CONFIG, line, "%s", message);
+}
+
+/* Families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names. */
+static gboolean
+spm_is_pc_machine(const char *machine)
+{
+    static const char *const names[] = { "pc", "q35", "ubuntu", "ubuntu-q35", NULL };
+
+    return g_strv_contains(names, machine) || g_str_has_prefix(machine, "pc-");
+}
+
+static void
+spm_validate_domain(const SpmDomainDef *def, unsigned int line, SpmFaults *faults)
+{
+    static const char *const types[] = { "kvm", "qemu", NULL };
+
+    if (!def->type || !g_strv_contains(types, def->type))
+        spm_refuse(faults, spm_xml_line(def->root),
+                   "<domain> has type='%s'; <memory model='spm'> needs 'kvm' or 'qemu'",
+                   def->type ? def->type : "");
+    if (def->arch && strcmp(def->arch, "x86_64") != 0)
+        spm_refuse(faults, spm_xml_line(spm_xml_find(def->root, "os/type")),
+                   "<type> of <os> has arch='%s'; <memory model='spm'> needs 'x86_64'", def->arch);
+    if (def->machine && !spm_is_pc_machine(def->machine))
+        spm_refuse(faults, spm_xml_line(spm_xml_find(def->root, "os/type")),
+                   "<type> of <os> has machine='%s'; <memory model='spm'> needs a machine of the "
+                   "'pc' or 'q35' family, which announces it to the guest",
+                   def->machine);
+    if (!def->acpi)
+        spm_refuse(faults, line,
+                   "<memory model='spm'> needs <acpi/> in <features>: without ACPI nothing tells the guest "
+                   "which NUMA node the memory is");
+}
+
+static const SpmCellDef *
+spm_find_cell(const SpmDomainDef *def, unsigned int id)
+{
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+
+        if (cell->id == id)
+            return cell;
+    }
+    return NULL;
+}
+
+static void
+spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    const SpmCellDef *cell = spm_find_cell(def, spm->cell);
+    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/node"));
+
+    if (!cell) {
+        spm_refuse(faults, line,
+                   "<node> of <memory model='spm'> is '%u', but <numa> of <cpu> has no such cell; "
+                   "declare it as <cell id='%u' memory='0' unit='KiB'/>",
+                   spm->cell, spm->cell);
+        return;
+    }
+    if (cell->memory)
+        spm_refuse(
+            faults, line,
+            "<node> of <memory model='spm'> is '%u', but that cell has memory of its own (line %u), which "
+            "a driver in the guest would find in place of the SPM; use a cell with memory='0'",
+            spm->cell, cell->line);
+    for (guint i = 0; i < def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+
+        if (other->cell == (gint64)spm->cell)
+            spm_refuse(
+                faults, line,
+                "<node> of <memory model='spm'> is '%u', but <memory model='%s'> of line %u has the same "
+                "one, and a driver in the guest could find that in place of the SPM; use a cell for SPM "
+                "alone",
+                spm->cell, other->model ? other->model : "", other->line);
+    }
+}
+
+static void
+spm_validate_size(const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/size"));
+    unsigned int base_line = spm_xml_line(spm_xml_find(spm->node, "target/address"));
+
+    if (spm->size % SPM_ALIGN_KIB)
+        spm_refuse(faults, line,
+                   "<size> of <memory model='spm'> is %" G_GUINT64_FORMAT
+                   " KiB; it must be a multiple of 2 MiB",
+                   spm->size);
+    if (!spm->has_base)
+        return;
+    if (spm->base % SPM_ALIGN_BYTES)
+        spm_refuse(faults, base_line,
+                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                   "x'; it must be a multiple "
+                   "of 2 MiB (0x200000)",
+                   spm->base);
+    if (spm->size * 1024 > SPM_ADDRESS_LIMIT || spm->base > SPM_ADDRESS_LIMIT - spm->size * 1024)
+        spm_refuse(faults, base_line,
+                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                   "x', from which the range "
+                   "would reach beyond the 52 bits of a physical address",
+                   spm->base);
+}
+
+static void
+spm_validate_backend(const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    if (spm->path && spm->discard == SPM_TRISTATE_YES)
+        spm_refuse(faults, spm->line,
+                   "<memory model='spm'> has discard='yes', which cannot be combined with <path>");
+}
+
+static void
+spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    xmlNodePtr node = spm_xml_find(spm->node, "alias");
+    g_autoptr(GPtrArray) devices = NULL;
+
+    if (!node)
+        return;
+    if (!g_regex_match_simple("^ua-[a-zA-Z0-9_-]+$", spm->alias, 0, 0)) {
+        spm_refuse(
+            faults, spm_xml_line(node),
+            "<alias> of <memory model='spm'> has name='%s'; it must be 'ua-' and letters, digits, '_' or "
+            "'-' after it",
+            spm->alias);
+        return;
+    }
+    devices = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, NULL);
+    for (guint i = 0; i < devices->len; i++) {
+        xmlNodePtr device = g_ptr_array_index(devices, i);
+        g_autofree char *name = spm_xml_attr(spm_xml_find(device, "alias"), "name");
+
+        if (device == spm->node)
+            return; /* the first one with an alias is not the duplicate */
+        if (g_strcmp0(name, spm->alias) == 0)
+            spm_refuse(faults, spm_xml_line(node),
+                       "<alias> of <memory model='spm'> has name='%s', which <%s> of line %u has already",
+                       spm->alias, (const char *)device->name, spm_xml_line(device));
+    }
+}
+
+/* Either every device of the window has a base or the SPMs have none: a device that QEMU places by
+ * itself could end up below an SPM with a base. */
+static void
+spm_validate_mixed_bases(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    const char *without = NULL;
+    unsigned int line = 0;
+
+    for (guint i = 0; i < def->spms->len && !without; i++) {
+        const SpmMemoryDef *other = g_ptr_array_index(def->spms, i);
+
+        if (!other->has_base) {
+            without = "spm";
+            line = other->line;
+        }
+    }
+    for (guint i = 0; i < def->others->len && !without; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+
+        if (!other->has_base && g_strcmp0(other->model, "sgx-epc") != 0) {
+            without = other->model ? other->model : "";
+            line = other->line;
+        }
+    }
+    if (without)
+        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', but <memory "
+                   "model='%s'> of line %u has none; give every memory device a base, or none of them",
+                   spm->base, without, line);
+}
+
+static void
+spm_validate_pair(const SpmMemoryDef *spm, const SpmRange *other, gboolean is_spm, SpmFaults *faults)
+{
+    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/address"));
+    guint64 spm_last = spm->base + (spm->size * 1024 - 1);
+    guint64 other_last = other->base + (other->size ? other->size * 1024 - 1 : 0);
+
+    if (spm->base <= other_last && other->base <= spm_last)
+        spm_refuse(
+            faults, line,
+            "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', and the range from "
+            "there overlaps that of <memory model='%s'> of line %u with base 0x%" G_GINT64_MODIFIER "x",
+            spm->base, other->what, other->line, other->base);
+    else if (!is_spm && spm->base > other->base)
+        spm_refuse(
+            faults, line,
+            "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', which is above base "
+            "0x%" G_GINT64_MODIFIER "x of <memory model='%s'> of line %u; SPM must lie below every other "
+            "memory device",
+            spm->base, other->base, other->what, other->line);
+}
+
+static void
+spm_validate_placement(const SpmDomainDef *def, guint index, SpmFaults *faults)
+{
+    const SpmMemoryDef *spm = g_ptr_array_index(def->spms, index);
+
+    if (!spm->has_base)
+        return;
+    spm_validate_mixed_bases(def, spm, faults);
+    for (guint i = 0; i < index; i++) {
+        const SpmMemoryDef *other = g_ptr_array_index(def->spms, i);
+        const SpmRange range = { "spm", other->line, other->base, other->size };
+
+        if (other->has_base && !other->faulty)
+            spm_validate_pair(spm, &range, TRUE, faults);
+    }
+    for (guint i = 0; i < def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+        const SpmRange range = { other->model ? other->model : "", other->line, other->base, other->size };
+
+        if (other->has_base)
+            spm_validate_pair(spm, &range, FALSE, faults);
+    }
+}
+
+static void
+spm_validate_room(const SpmDomainDef *def, SpmFaults *faults)
+{
+    guint64 total = spm_domain_def_total(def);
+
+    if (def->has_max_memory && total > def->max_memory)
+        spm_refuse(faults, spm_xml_line(spm_xml_first(def->root, NULL, "maxMemory")),
+                   "<maxMemory> is %" G_GUINT64_FORMAT
+                   " KiB, but the cells and memory devices, <memory model='spm'> "
+                   "among them, take %" G_GUINT64_FORMAT " KiB",
+                   def->max_memory, total);
+}
+
+/**
+ * spm_domain_def_validate:
+ * @def: a definition after post-parse; its spm elements that broke the grammar are passed over
+ * @faults: where each reason to refuse it is added
+ */
+void
+spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
+{
+    if (def->spms->len == 0)
+        return;
+
+    spm_validate_domain(def, ((const SpmMemoryDef *)g_ptr_array_index(def->spms, 0))->line, faults);
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (spm->faulty)
+            continue;
+        spm_validate_cell(def, spm, faults);
+        spm_validate_size(spm, faults);
+        spm_validate_backend(spm, faults);
+        spm_validate_alias(def, spm, faults);
+        spm_validate_placement(def, i, faults);
+    }
+    spm_validate_room(def, faults);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The error domain, and the list in which a document's faults are collected. */
+
+#pragma once
+
+#include <glib.h>
+
+#define SPM_ERROR (spm_error_quark())
+
+/**
+ * SpmErrorCode:
+ * @SPM_ERROR_DOCUMENT: not well-formed XML, or XML that is never read (a DTD, an outsized document)
+ * @SPM_ERROR_XML: an spm element breaks its grammar
+ * @SPM_ERROR_CONFIG: the grammar is fine, the domain could not work
+ */
+typedef enum {
+    SPM_ERROR_DOCUMENT,
+    SPM_ERROR_XML,
+    SPM_ERROR_CONFIG,
+} SpmErrorCode;
+
+GQuark spm_error_quark(void);
+
+typedef struct {
+    SpmErrorCode code;
+    unsigned int line; /* in the document as it was read, from 1; 0: no particular line */
+    char *message;     /* one whole sentence without its full stop */
+} SpmFault;
+
+/* A GPtrArray of SpmFault that owns its elements. */
+typedef GPtrArray SpmFaults;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmFaults, g_ptr_array_unref)
+
+SpmFaults *spm_faults_new(void);
+void spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+gboolean spm_faults_to_error(const SpmFaults *faults, GError **error);

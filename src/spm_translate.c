@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Translation between domain XML with <memory model='spm'> and XML that stock libvirt carries.
+ *
+ * Theory of operation
+ *
+ * Stock libvirt knows no such model. It does know <memory model='dimm'> and 'nvdimm', whose backend,
+ * accounting, NUMA policy and labels are what SPM needs, and <qemu:override>, which changes properties
+ * of a device's front end. So an spm element travels as a carrier:
+ *
+ *   in:   <memory model='spm'>      ->  <memory model='dimm'>, or 'nvdimm' when its source has a path,
+ *                                       and an override of "driver" that removes "slot"
+ *         target/address/@base      ->  <address type='dimm' base=...>
+ *         maxMemory/@slots          +   one for each carrier; carriers have the highest slots, so that
+ *                                       those of the user's own DIMMs stay what they are
+ *   out:  the same backwards. A carrier is known by its override; nothing is stored anywhere else.
+ *
+ * libvirt older than 12.8 gives a cell without memory a backend of size 0, which QEMU refuses. There,
+ * trailing cells without memory are left out of <numa> and reach QEMU as "-numa node,nodeid=N" through
+ * <qemu:commandline>; their carriers name cell 0 and override the property "node". */
+
+#include "spm_translate.h"
+
+#include <string.h>
+
+#include "spm_xml.h"
+
+#define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
+
+/* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of a kind it does not know;
+ * 10.0 is the oldest that is known to go on. */
+#define SPM_LIBVIRT_OLDEST SPM_LIBVIRT_VERSION(10, 0, 0)
+
+/**
+ * spm_translate_in_concerns:
+ * @xml: a document
+ *
+ * Returns: FALSE when spm_translate_in() would surely return it as it is
+ */
+gboolean
+spm_translate_in_concerns(const char *xml)
+{
+    return strstr(xml, "spm") != NULL;
+}
+
+/**
+ * spm_translate_out_concerns:
+ * @xml: a document
+ *
+ * Returns: FALSE when spm_translate_out() would surely return it as it is
+ */
+gboolean
+spm_translate_out_concerns(const char *xml)
+{
+    return strstr(xml, "spm-memory") || strstr(xml, "sp-mem");
+}
+
+/* The memory devices of a <domain> document; none for other documents. */
+static GPtrArray *
+spm_memory_nodes(xmlDocPtr doc)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNodePtr devices = spm_xml_is(root, NULL, "domain") ? spm_xml_first(root, NULL, "devices") : NULL;
+
+    return spm_xml_children(devices, NULL, "memory");
+}
+
+static xmlNsPtr
+spm_find_namespace(xmlDocPtr doc)
+{
+    return xmlSearchNsByHref(doc, xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE);
+}
+
+/* QEMU's namespace, declared on the root by a prefix that is still free when it was not declared. */
+static xmlNsPtr
+spm_need_namespace(xmlDocPtr doc)
+{
+    xmlNsPtr ns = spm_find_namespace(doc);
+    g_autofree char *prefix = g_strdup("qemu");
+
+    for (unsigned int i = 1; !ns; i++) {
+        ns = xmlNewNs(xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
+        g_free(prefix);
+        prefix = g_strdup_printf("qemu%u", i);
+    }
+    return ns;
+}
+
+static gboolean
+spm_has_elements(xmlNodePtr node)
+{
+    return xmlFirstElementChild(node) != NULL;
+}
+
+/* Removes @node, and its ancestors up to the root's child, as far as they hold no element any more. */
+static void
+spm_remove_empty(xmlNodePtr node)
+{
+    while (node != xmlDocGetRootElement(node->doc) && !spm_has_elements(node)) {
+        xmlNodePtr parent = node->parent;
+
+        spm_xml_remove(node);
+        node = parent;
+    }
+}
+
+/* The <qemu:frontend> that overrides the device @alias, or NULL. */
+static xmlNodePtr
+spm_find_frontend(xmlDocPtr doc, const char *alias)
+{
+    xmlNsPtr ns = spm_find_namespace(doc);
+    xmlNodePtr override = ns ? spm_xml_first(xmlDocGetRootElement(doc), ns, "override") : NULL;
+
+    for (xmlNodePtr device = override ? spm_xml_first(override, ns, "device") : NULL; device;
+         device = spm_xml_next(device, ns, "device")) {
+        g_autofree char *name = spm_xml_attr(device, "alias");
+
+        if (g_strcmp0(name, alias) == 0)
+            return spm_xml_first(device, ns, "frontend");
+    }
+    return NULL;
+}
+
+static xmlNodePtr
+spm_find_property(xmlNodePtr frontend, const char *name)
+{
+    for (xmlNodePtr property = spm_xml_first(frontend, frontend->ns, "property"); property;
+         property = spm_xml_next(property, frontend->ns, "property")) {
+        g_autofree char *this = spm_xml_attr(property, "name");
+
+        if (g_strcmp0(this, name) == 0)
+            return property;
+    }
+    return NULL;
+}
+
+/* ---- in ---- */
+
+static void
+spm_check_overrides(const SpmDomainDef *def, SpmFaults *faults)
+{
+    static const char *const ours[] = { "driver", "slot", "node" };
+
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+        xmlNodePtr frontend = spm->alias ? spm_find_frontend(def->root->doc, spm->alias) : NULL;
+
+        for (gsize j = 0; frontend && j < G_N_ELEMENTS(ours); j++) {
+            xmlNodePtr property = spm_find_property(frontend, ours[j]);
+
+            if (property)
+                spm_faults_add(
+                    faults, SPM_ERROR_CONFIG, spm_xml_line(property),
+                    "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', which "
+                    "libvirt-spm sets itself; remove it",
+                    ours[j], spm->alias);
+        }
+    }
+}
+
+static void
+spm_check_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
+{
+    static const char *const known[] = { "id", "memory", "unit", NULL };
+
+    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
+        if (!g_strv_contains(known, (const char *)attr->name))
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, cell->line,
+                "<cell id='%u'>, which <memory model='spm'> needs, has the attribute '%s', which libvirt "
+                "before 12.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
+                cell->id, (const char *)attr->name);
+    }
+    for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm_xml_line(child),
+            "<cell id='%u'>, which <memory model='spm'> needs, has <%s>, which libvirt before 12.8.0 "
+            "cannot give to a cell without memory; remove it or use a newer libvirt",
+            cell->id, (const char *)child->name);
+}
+
+/* Refuses @node when its attribute @name is the id of a cell that libvirt is not given. */
+static void
+spm_check_reference(xmlNodePtr node, const char *name, guint stock_cells, guint cells, SpmFaults *faults)
+{
+    g_autofree char *value = spm_xml_attr(node, name);
+    guint64 id;
+
+    if (value && spm_parse_number(value, 10, G_MAXINT, &id) && id >= stock_cells && id < cells)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm_xml_line(node),
+            "<%s> has %s='%s', a cell for <memory model='spm'> that has no memory of its own, which "
+            "libvirt before 12.8.0 cannot refer to; remove it or use a newer libvirt",
+            (const char *)node->name, name, value);
+}
+
+static void
+spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+{
+    static const struct {
+        const char *path;
+        const char *attribute;
+    } references[] = {
+        { "cpu/numa/interconnects", "initiator" },
+        { "cpu/numa/interconnects", "target" },
+        { "numatune", "cellid" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(references); i++) {
+        g_autoptr(GPtrArray) nodes =
+            spm_xml_children(spm_xml_find(def->root, references[i].path), NULL, NULL);
+
+        for (guint j = 0; j < nodes->len; j++)
+            spm_check_reference(g_ptr_array_index(nodes, j), references[i].attribute, stock_cells,
+                                def->cells->len, faults);
+    }
+    for (guint i = 0; i < stock_cells; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        g_autoptr(GPtrArray) siblings = spm_xml_children(spm_xml_find(cell->node, "distances"), NULL, NULL);
+
+        for (guint j = 0; j < siblings->len; j++)
+            spm_check_reference(g_ptr_array_index(siblings, j), "id", stock_cells, def->cells->len, faults);
+    }
+}
+
+/* What the chosen libvirt could not carry. */
+static void
+spm_check_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
+    unsigned long version = options->libvirt_version;
+    guint stock_cells = spm_qemu_stock_cells(def, options);
+
+    if (version < SPM_LIBVIRT_OLDEST)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, first->line,
+            "<memory model='spm'> needs libvirt 10.0.0 or newer, this is %lu.%lu.%lu, which could not "
+            "start the domain",
+            version / 1000000, version / 1000 % 1000, version % 1000);
+    if (stock_cells == def->cells->len)
+        return;
+
+    for (guint i = 0; i < stock_cells; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+
+        if (cell->memory == 0)
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, cell->line,
+                "<cell id='%u'> has no memory and stands before one that has, which libvirt before "
+                "12.8.0 cannot start; put cells that only <memory model='spm'> uses last, or use a "
+                "newer libvirt",
+                cell->id);
+    }
+    if (stock_cells == 0)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm_xml_line(spm_xml_find(def->root, "cpu/numa")),
+                       "<numa> has no <cell> with memory; the guest needs some beside <memory model='spm'>");
+    for (guint i = stock_cells; i < def->cells->len; i++)
+        spm_check_left_out_cell(g_ptr_array_index(def->cells, i), faults);
+    spm_check_references(def, stock_cells, faults);
+}
+
+static xmlNodePtr
+spm_need_frontend(xmlDocPtr doc, xmlNsPtr ns, const char *alias)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNodePtr override = spm_xml_first(root, ns, "override");
+    xmlNodePtr frontend = spm_find_frontend(doc, alias);
+    xmlNodePtr device;
+
+    if (frontend)
+        return frontend;
+    if (!override) {
+        override = spm_xml_new(doc, ns, "override");
+        spm_xml_append(root, override);
+    }
+    device = spm_xml_new(doc, ns, "device");
+    spm_xml_set_attr(device, "alias", "%s", alias);
+    frontend = spm_xml_add(device, "frontend", NULL);
+    spm_xml_append(override, device);
+    return frontend;
+}
+
+static xmlNodePtr
+spm_add_property(xmlNodePtr frontend, const char *name, const char *type)
+{
+    xmlNodePtr property = spm_xml_new(frontend->doc, frontend->ns, "property");
+
+    spm_xml_set_attr(property, "name", "%s", name);
+    spm_xml_set_attr(property, "type", "%s", type);
+    spm_xml_append(frontend, property);
+    return property;
+}
+
+static void
+spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+{
+    xmlDocPtr doc = def->root->doc;
+    xmlNodePtr frontend = spm_need_frontend(doc, spm_need_namespace(doc), spm->alias);
+
+    spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
+    spm_add_property(frontend, "slot", "remove");
+    if (spm_qemu_carrier_cell(def, spm, options) != spm->cell)
+        spm_xml_set_attr(spm_add_property(frontend, "node", "unsigned"), "value", "%u", spm->cell);
+}
+
+/* Turns a formatted spm element into its carrier. */
+static void
+spm_make_carrier(const SpmMemoryDef *spm, unsigned int cell, unsigned int slot)
+{
+    xmlNodePtr base = spm_xml_find(spm->node, "target/address");
+    xmlNodePtr address = spm_xml_new(spm->node->doc, NULL, "address");
+    g_autofree char *cell_text = g_strdup_printf("%u", cell);
+
+    spm_xml_set_attr(spm->node, "model", spm->path ? "nvdimm" : "dimm");
+    xmlNodeSetContent(spm_xml_find(spm->node, "target/node"), BAD_CAST cell_text);
+    if (base)
+        spm_xml_remove(base);
+    spm_xml_set_attr(address, "type", "dimm");
+    spm_xml_set_attr(address, "slot", "%u", slot);
+    if (spm->has_base)
+        spm_xml_set_attr(address, "base", "0x%" G_GINT64_MODIFIER "x", spm->base);
+    spm_xml_append(spm->node, address);
+}
+
+static void
+spm_add_argument(xmlNodePtr commandline, const char *value)
+{
+    xmlNodePtr arg = spm_xml_new(commandline->doc, commandline->ns, "arg");
+
+    spm_xml_set_attr(arg, "value", "%s", value);
+    spm_xml_append(commandline, arg);
+}
+
+static void
+spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
+{
+    guint stock_cells = spm_qemu_stock_cells(def, options);
+    xmlNsPtr ns = spm_need_namespace(def->root->doc);
+    xmlNodePtr commandline = spm_xml_first(def->root, ns, "commandline");
+
+    if (stock_cells == def->cells->len)
+        return;
+    if (!commandline) {
+        commandline = spm_xml_new(def->root->doc, ns, "commandline");
+        spm_xml_append(def->root, commandline);
+    }
+    for (guint i = stock_cells; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        g_autofree char *node = g_strdup_printf("node,nodeid=%u", cell->id);
+
+        spm_add_argument(commandline, "-numa");
+        spm_add_argument(commandline, node);
+        spm_xml_remove(cell->node);
+    }
+}
+
+static void
+spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
+{
+    unsigned int slot = def->slots;
+
+    def->slots += def->spms->len;
+    spm_domain_def_format(def);
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        spm_make_carrier(spm, spm_qemu_carrier_cell(def, spm, options), slot + i);
+    }
+    spm_leave_cells_out(def, options);
+    for (guint i = 0; i < def->spms->len; i++)
+        spm_add_override(def, g_ptr_array_index(def->spms, i), options);
+}
+
+/* ---- out ---- */
+
+/* Takes what spm_add_override() adds out of @frontend, and puts an overridden node back where libvirt
+ * has none. Returns TRUE when there was one. */
+static gboolean
+spm_take_override(xmlNodePtr frontend, xmlNodePtr memory)
+{
+    xmlNodePtr node = spm_find_property(frontend, "node");
+    g_autofree char *cell = spm_xml_attr(node, "value");
+
+    spm_xml_remove(spm_find_property(frontend, "driver"));
+    if (spm_find_property(frontend, "slot"))
+        spm_xml_remove(spm_find_property(frontend, "slot"));
+    if (node) {
+        xmlNodeSetContent(spm_xml_find(memory, "target/node"), BAD_CAST cell);
+        spm_xml_remove(node);
+    }
+    spm_remove_empty(frontend);
+    return node != NULL;
+}
+
+static void
+spm_unmake_carrier(xmlNodePtr memory)
+{
+    xmlNodePtr address = spm_xml_first(memory, NULL, "address");
+    xmlNodePtr target = spm_xml_first(memory, NULL, "target");
+    g_autofree char *base = spm_xml_attr(address, "base");
+    guint64 number;
+
+    spm_xml_set_attr(memory, "model", "spm");
+    if (base && spm_parse_number(base, 16, G_MAXUINT64, &number) && number) {
+        xmlNodePtr node = spm_xml_new(memory->doc, NULL, "address");
+
+        spm_xml_set_attr(node, "base", "%s", base);
+        spm_xml_append(target, node);
+    }
+    if (address)
+        spm_xml_remove(address);
+}
+
+/* The override that makes @memory a carrier, or NULL when it is none. */
+static xmlNodePtr
+spm_find_carrier_override(xmlNodePtr memory)
+{
+    g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
+    xmlNodePtr frontend = alias ? spm_find_frontend(memory->doc, alias) : NULL;
+    xmlNodePtr driver = frontend ? spm_find_property(frontend, "driver") : NULL;
+    g_autofree char *value = spm_xml_attr(driver, "value");
+
+    return value && spm_qemu_device_is_known(value) && spm_xml_find(memory, "target/node") ? frontend : NULL;
+}
+
+/* Gives <numa> the cells back that spm_leave_cells_out() took. */
+static void
+spm_restore_cells(xmlDocPtr doc)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNsPtr ns = spm_find_namespace(doc);
+    xmlNodePtr numa = spm_xml_find(root, "cpu/numa");
+    xmlNodePtr commandline = ns ? spm_xml_first(root, ns, "commandline") : NULL;
+    g_autoptr(GPtrArray) cells = spm_xml_children(numa, NULL, "cell");
+    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
+    guint id = cells->len;
+
+    for (guint i = 0; numa && i + 1 < args->len; i++) {
+        g_autofree char *option = spm_xml_attr(g_ptr_array_index(args, i), "value");
+        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i + 1), "value");
+        g_autofree char *ours = g_strdup_printf("node,nodeid=%u", id);
+        xmlNodePtr cell;
+
+        if (g_strcmp0(option, "-numa") != 0 || g_strcmp0(value, ours) != 0)
+            continue;
+        cell = spm_xml_new(doc, NULL, "cell");
+        spm_xml_set_attr(cell, "id", "%u", id++);
+        spm_xml_set_attr(cell, "memory", "0");
+        spm_xml_set_attr(cell, "unit", "KiB");
+        spm_xml_append(numa, cell);
+        spm_xml_remove(g_ptr_array_index(args, i));
+        spm_xml_remove(g_ptr_array_index(args, ++i));
+    }
+    if (commandline)
+        spm_remove_empty(commandline);
+}
+
+static void
+spm_give_slots_back(xmlNodePtr root, guint carriers)
+{
+    xmlNodePtr node = spm_xml_first(root, NULL, "maxMemory");
+    g_autofree char *text = spm_xml_attr(node, "slots");
+    guint64 slots;
+
+    if (!text || !spm_parse_number(text, 10, G_MAXUINT, &slots))
+        return;
+    if (slots > carriers)
+        spm_xml_set_attr(node, "slots", "%" G_GUINT64_FORMAT, slots - carriers);
+    else
+        xmlUnsetProp(node, BAD_CAST "slots");
+}
+
+static gboolean
+spm_namespace_is_used(xmlNodePtr node, const xmlNs *ns)
+{
+    if (node->ns == ns)
+        return TRUE;
+    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
+        if (attr->ns == ns)
+            return TRUE;
+    }
+    for (xmlNodePtr child = xmlFirstElementChild(node); child; child = xmlNextElementSibling(child)) {
+        if (spm_namespace_is_used(child, ns))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+spm_drop_namespace(xmlDocPtr doc)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNsPtr ns = spm_find_namespace(doc);
+
+    if (!ns || spm_namespace_is_used(root, ns))
+        return;
+    for (xmlNsPtr *link = &root->nsDef; *link; link = &(*link)->next) {
+        if (*link == ns) {
+            *link = ns->next;
+            xmlFreeNs(ns);
+            return;
+        }
+    }
+}
+
+/* Shows every carrier of @doc as spm. Returns how many there were. */
+static guint
+spm_make_spm(xmlDocPtr doc)
+{
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(doc);
+    gboolean left_out = FALSE;
+    guint carriers = 0;
+
+    for (guint i = 0; i < memories->len; i++) {
+        xmlNodePtr memory = g_ptr_array_index(memories, i);
+        xmlNodePtr frontend = spm_find_carrier_override(memory);
+
+        if (!frontend)
+            continue;
+        left_out |= spm_take_override(frontend, memory);
+        spm_unmake_carrier(memory);
+        carriers++;
+    }
+    if (left_out)
+        spm_restore_cells(doc);
+    if (carriers) {
+        spm_give_slots_back(xmlDocGetRootElement(doc), carriers);
+        spm_drop_namespace(doc);
+    }
+    return carriers;
+}
+
+/* ---- both ---- */
+
+static gboolean
+spm_has_spm(xmlDocPtr doc)
+{
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(doc);
+
+    for (guint i = 0; i < memories->len; i++) {
+        if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/**
+ * spm_translate_load:
+ * @doc: a document, whose carriers are made spm elements
+ * @options: for which device and libvirt
+ * @faults: where everything is added for which the domain is to be refused
+ *
+ * Returns: (transfer full): the definition after parse, post-parse and validation, whose document @doc
+ *   is; it may have no spm element
+ */
+SpmDomainDef *
+spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(SpmDomainDef) def = NULL;
+
+    spm_make_spm(doc);
+    def = spm_domain_def_parse(doc, faults);
+    if (def->spms->len == 0)
+        return g_steal_pointer(&def);
+    spm_domain_def_post_parse(def);
+    spm_domain_def_validate(def, faults);
+    spm_check_overrides(def, faults);
+    spm_check_libvirt(def, options, faults);
+    return g_steal_pointer(&def);
+}
+
+/**
+ * spm_translate_in:
+ * @xml: a document
+ * @options: for which device and libvirt
+ * @error: set on failure: SPM_ERROR_DOCUMENT, SPM_ERROR_XML or SPM_ERROR_CONFIG
+ *
+ * Returns: (transfer full): what stock libvirt is to be given; a document without spm elements comes
+ *   back byte for byte. NULL on failure
+ */
+char *
+spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(SpmDomainDef) def = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
+
+    if (!spm_translate_in_concerns(xml))
+        return g_strdup(xml);
+    doc = spm_xml_parse(xml, faults);
+    if (doc && !spm_has_spm(doc))
+        return g_strdup(xml);
+    if (doc)
+        def = spm_translate_load(doc, options, faults);
+    if (!spm_faults_to_error(faults, error))
+        return NULL;
+    spm_make_stock(def, options);
+    return spm_xml_format(doc);
+}
+
+/**
+ * spm_translate_out:
+ * @xml: a document of stock libvirt
+ * @error: set on failure: SPM_ERROR_DOCUMENT
+ *
+ * Returns: (transfer full): the document with its carriers shown as spm elements; one without carriers
+ *   comes back byte for byte. NULL on failure
+ */
+char *
+spm_translate_out(const char *xml, GError **error)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = NULL;
+
+    if (!spm_translate_out_concerns(xml))
+        return g_strdup(xml);
+    doc = spm_xml_parse(xml, faults);
+    if (!spm_faults_to_error(faults, error))
+        return NULL;
+    if (spm_make_spm(doc) == 0)
+        return g_strdup(xml);
+    return spm_xml_format(doc);
+}

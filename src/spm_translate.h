@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Translation between domain XML with <memory model='spm'> and XML that stock libvirt carries. */
+
+#pragma once
+
+#include "qemu_spm_caps.h"
+
+gboolean spm_translate_in_concerns(const char *xml);
+gboolean spm_translate_out_concerns(const char *xml);
+SpmDomainDef *spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults);
+char *spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error);
+char *spm_translate_out(const char *xml, GError **error);

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading and writing whole domain documents: libxml2's trees, and text as libvirt writes it.
+ *
+ * A document is changed in its tree, next to text nodes that hold the white space around elements, so
+ * that comments, metadata and the layout of everything that is not ours survive. It is written the way
+ * libvirt writes: single quotes, namespaces behind the attributes, no XML declaration. */
+
+#include "spm_xml.h"
+
+#include <string.h>
+
+#include <libxml/parser.h>
+
+/* libvirt's own limit for a string that travels by RPC is 4 MiB (REMOTE_STRING_MAX). */
+#define SPM_XML_MAX_BYTES (16 * 1024 * 1024)
+
+#define SPM_XML_INDENT 2
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
+
+/* libxml2 2.12 made the error that a handler is given constant. */
+#if LIBXML_VERSION >= 21200
+typedef const xmlError SpmXmlError;
+#else
+typedef xmlError SpmXmlError;
+#endif
+
+/* libxml2 goes on after an error to find more: the first one is the cause, and the rest follow from it. */
+static void
+spm_xml_on_error(void *data, SpmXmlError *error)
+{
+    xmlParserCtxtPtr ctxt = data;
+    SpmFaults *faults = ctxt->_private;
+    g_autofree char *message = g_strdup(error->message ? error->message : "unknown error");
+
+    if (error->level >= XML_ERR_ERROR && faults->len == 0)
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, (unsigned int)MAX(error->line, 0),
+                       "the document is not well-formed XML: %s", g_strstrip(message));
+}
+
+/**
+ * spm_xml_parse:
+ * @text: a document
+ * @faults: an empty list, where the reason is added when the document is not well-formed, too large, or
+ *   has a DTD: SPM_ERROR_DOCUMENT
+ *
+ * Nothing is fetched and no entity is expanded: a document type declaration is refused, as no domain
+ * document has one and it is what lets XML grow or reach out.
+ *
+ * Returns: (transfer full): the tree, or NULL
+ */
+xmlDocPtr
+spm_xml_parse(const char *text, SpmFaults *faults)
+{
+    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
+    size_t length = strlen(text);
+    g_autoptr(xmlParserCtxt) ctxt = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
+
+    if (length > SPM_XML_MAX_BYTES) {
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document has %zu bytes; at most %d are read",
+                       length, SPM_XML_MAX_BYTES);
+        return NULL;
+    }
+
+    ctxt = xmlNewParserCtxt();
+    if (!ctxt)
+        g_error("out of memory");
+    ctxt->_private = faults;
+    ctxt->sax->serror = spm_xml_on_error;
+
+    doc = xmlCtxtReadMemory(ctxt, text, (int)length, NULL, NULL, options);
+    if (!doc) {
+        if (faults->len == 0)
+            spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document is not well-formed XML");
+        return NULL;
+    }
+    if (xmlGetIntSubset(doc)) {
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0,
+                       "the document has a document type declaration (DTD), which is not supported");
+        return NULL;
+    }
+    return g_steal_pointer(&doc);
+}
+
+/* Characters that must not stand as themselves in text or, further ones, in an attribute's value. */
+static void
+spm_xml_format_escaped(GString *out, const char *text, gboolean attribute)
+{
+    for (const char *c = text; *c; c++) {
+        switch (*c) {
+        case '&':
+            g_string_append(out, "&amp;");
+            break;
+        case '<':
+            g_string_append(out, "&lt;");
+            break;
+        case '>':
+            g_string_append(out, "&gt;");
+            break;
+        case '"':
+            g_string_append(out, "&quot;");
+            break;
+        case '\'':
+            g_string_append(out, "&apos;");
+            break;
+        case '\r':
+        case '\n':
+        case '\t':
+            if (attribute || *c == '\r') {
+                g_string_append_printf(out, "&#%d;", *c);
+                break;
+            }
+            G_GNUC_FALLTHROUGH;
+        default:
+            g_string_append_c(out, *c);
+        }
+    }
+}
+
+static void
+spm_xml_format_name(GString *out, const xmlNs *ns, const xmlChar *name)
+{
+    if (ns && ns->prefix)
+        g_string_append_printf(out, "%s:", (const char *)ns->prefix);
+    g_string_append(out, (const char *)name);
+}
+
+static void
+spm_xml_format_attributes(GString *out, xmlNodePtr node)
+{
+    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
+        xmlChar *value = xmlNodeListGetString(node->doc, attr->children, 1);
+
+        g_string_append_c(out, ' ');
+        spm_xml_format_name(out, attr->ns, attr->name);
+        g_string_append(out, "='");
+        spm_xml_format_escaped(out, value ? (const char *)value : "", TRUE);
+        g_string_append_c(out, '\'');
+        xmlFree(value);
+    }
+    for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
+        g_string_append_printf(out, " xmlns%s%s='", ns->prefix ? ":" : "",
+                               ns->prefix ? (const char *)ns->prefix : "");
+        spm_xml_format_escaped(out, ns->href ? (const char *)ns->href : "", TRUE);
+        g_string_append_c(out, '\'');
+    }
+}
+
+static void spm_xml_format_node(GString *out, xmlNodePtr node);
+
+static void
+spm_xml_format_element(GString *out, xmlNodePtr node)
+{
+    g_string_append_c(out, '<');
+    spm_xml_format_name(out, node->ns, node->name);
+    spm_xml_format_attributes(out, node);
+    if (!node->children) {
+        g_string_append(out, "/>");
+        return;
+    }
+    g_string_append_c(out, '>');
+    for (xmlNodePtr child = node->children; child; child = child->next)
+        spm_xml_format_node(out, child);
+    g_string_append(out, "</");
+    spm_xml_format_name(out, node->ns, node->name);
+    g_string_append_c(out, '>');
+}
+
+static void
+spm_xml_format_node(GString *out, xmlNodePtr node)
+{
+    const char *content = node->type != XML_ELEMENT_NODE && node->content ? (const char *)node->content : "";
+
+    switch (node->type) {
+    case XML_ELEMENT_NODE:
+        spm_xml_format_element(out, node);
+        break;
+    case XML_TEXT_NODE:
+        spm_xml_format_escaped(out, content, FALSE);
+        break;
+    case XML_CDATA_SECTION_NODE:
+        g_string_append_printf(out, "<![CDATA[%s]]>", content);
+        break;
+    case XML_COMMENT_NODE:
+        g_string_append_printf(out, "<!--%s-->", content);
+        break;
+    case XML_PI_NODE:
+        g_string_append_printf(out, "<?%s %s?>", (const char *)node->name, content);
+        break;
+    default: /* the rest needs a DTD, which is refused */
+        break;
+    }
+}
+
+/**
+ * spm_xml_format:
+ * @doc: a tree
+ *
+ * Returns: (transfer full): the document as text, in UTF-8 and in libvirt's style, with a final newline
+ */
+char *
+spm_xml_format(xmlDocPtr doc)
+{
+    GString *out = g_string_new(NULL);
+
+    for (xmlNodePtr node = doc->children; node; node = node->next) {
+        spm_xml_format_node(out, node);
+        g_string_append_c(out, '\n');
+    }
+    return g_string_free(out, FALSE);
+}
+
+/**
+ * spm_xml_line:
+ * @node: a node of a parsed document
+ *
+ * Returns: the line on which @node began, from 1; 0 when it was not parsed from text
+ */
+unsigned int
+spm_xml_line(xmlNodePtr node)
+{
+    long line = xmlGetLineNo(node);
+
+    return line > 0 ? (unsigned int)line : 0;
+}
+
+/**
+ * spm_xml_is:
+ * @node: a node
+ * @ns: (nullable): a namespace of the same document; NULL: none
+ * @name: (nullable): a local name; NULL: any
+ *
+ * Returns: TRUE when @node is an element of that namespace and name
+ */
+gboolean
+spm_xml_is(xmlNodePtr node, const xmlNs *ns, const char *name)
+{
+    if (node->type != XML_ELEMENT_NODE)
+        return FALSE;
+    if (ns ? !node->ns || !xmlStrEqual(node->ns->href, ns->href) : node->ns != NULL)
+        return FALSE;
+    return !name || xmlStrEqual(node->name, BAD_CAST name);
+}
+
+static xmlNodePtr
+spm_xml_skip_to(xmlNodePtr node, const xmlNs *ns, const char *name)
+{
+    while (node && !spm_xml_is(node, ns, name))
+        node = node->next;
+    return node;
+}
+
+/**
+ * spm_xml_first:
+ * @parent: an element
+ * @ns: (nullable): see spm_xml_is()
+ * @name: (nullable): see spm_xml_is()
+ *
+ * Returns: (transfer none): the first such child of @parent, or NULL
+ */
+xmlNodePtr
+spm_xml_first(xmlNodePtr parent, const xmlNs *ns, const char *name)
+{
+    return spm_xml_skip_to(parent->children, ns, name);
+}
+
+/**
+ * spm_xml_next:
+ * @node: an element
+ * @ns: (nullable): see spm_xml_is()
+ * @name: (nullable): see spm_xml_is()
+ *
+ * Returns: (transfer none): the next such sibling after @node, or NULL
+ */
+xmlNodePtr
+spm_xml_next(xmlNodePtr node, const xmlNs *ns, const char *name)
+{
+    return spm_xml_skip_to(node->next, ns, name);
+}
+
+/**
+ * spm_xml_find:
+ * @node: (nullable): an element
+ * @path: names of elements without a namespace, each the child of the one before: "cpu/numa"
+ *
+ * Returns: (transfer none): the first element on that path, or NULL
+ */
+xmlNodePtr
+spm_xml_find(xmlNodePtr node, const char *path)
+{
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+
+    for (char **name = names; *name && node; name++)
+        node = spm_xml_first(node, NULL, *name);
+    return node;
+}
+
+/**
+ * spm_xml_children:
+ * @parent: (nullable): an element
+ * @ns: (nullable): see spm_xml_is()
+ * @name: (nullable): see spm_xml_is()
+ *
+ * Returns: (transfer container): all such children of @parent, in order; the list stays good while
+ *   the tree is changed
+ */
+GPtrArray *
+spm_xml_children(xmlNodePtr parent, const xmlNs *ns, const char *name)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (xmlNodePtr node = parent ? spm_xml_first(parent, ns, name) : NULL; node;
+         node = spm_xml_next(node, ns, name))
+        g_ptr_array_add(list, node);
+    return list;
+}
+
+/**
+ * spm_xml_attr:
+ * @node: (nullable): an element
+ * @name: an attribute without a namespace
+ *
+ * Returns: (transfer full) (nullable): its value, or NULL when there is none
+ */
+char *
+spm_xml_attr(xmlNodePtr node, const char *name)
+{
+    xmlChar *value = node ? xmlGetNoNsProp(node, BAD_CAST name) : NULL;
+    char *copy = g_strdup((const char *)value);
+
+    xmlFree(value);
+    return copy;
+}
+
+/**
+ * spm_xml_content:
+ * @node: (nullable): an element
+ *
+ * Returns: (transfer full) (nullable): its text without white space around it, NULL without @node
+ */
+char *
+spm_xml_content(xmlNodePtr node)
+{
+    xmlChar *content = node ? xmlNodeGetContent(node) : NULL;
+    char *copy = g_strdup((const char *)content);
+
+    xmlFree(content);
+    return copy ? g_strstrip(copy) : NULL;
+}
+
+/**
+ * spm_xml_set_attr:
+ * @node: an element
+ * @name: an attribute without a namespace
+ * @format: printf-style value
+ */
+void
+spm_xml_set_attr(xmlNodePtr node, const char *name, const char *format, ...)
+{
+    g_autofree char *value = NULL;
+    va_list args;
+
+    va_start(args, format);
+    value = g_strdup_vprintf(format, args);
+    va_end(args);
+    xmlSetProp(node, BAD_CAST name, BAD_CAST value);
+}
+
+/**
+ * spm_xml_new:
+ * @doc: the document
+ * @ns: (nullable): a namespace that is declared in @doc
+ * @name: the local name
+ *
+ * Returns: (transfer full): an element that stands nowhere yet
+ */
+xmlNodePtr
+spm_xml_new(xmlDocPtr doc, xmlNsPtr ns, const char *name)
+{
+    xmlNodePtr node = xmlNewDocNode(doc, ns, BAD_CAST name, NULL);
+
+    if (!node)
+        g_error("out of memory");
+    return node;
+}
+
+/**
+ * spm_xml_add:
+ * @parent: an element that has no white space yet
+ * @name: the local name of its new last child, which takes the namespace of @parent
+ * @format: (nullable): printf-style text of the child
+ *
+ * Returns: (transfer none): the child
+ */
+xmlNodePtr
+spm_xml_add(xmlNodePtr parent, const char *name, const char *format, ...)
+{
+    xmlNodePtr node = spm_xml_new(parent->doc, parent->ns, name);
+    g_autofree char *text = NULL;
+    va_list args;
+
+    if (format) {
+        va_start(args, format);
+        text = g_strdup_vprintf(format, args);
+        va_end(args);
+        xmlAddChild(node, xmlNewDocText(parent->doc, BAD_CAST text));
+    }
+    return xmlAddChild(parent, node);
+}
+
+static xmlNodePtr
+spm_xml_new_line(xmlDocPtr doc, unsigned int depth)
+{
+    g_autofree char *text = g_strnfill(1 + (size_t)depth * SPM_XML_INDENT, ' ');
+
+    text[0] = '\n';
+    return xmlNewDocText(doc, BAD_CAST text);
+}
+
+static unsigned int
+spm_xml_depth(xmlNodePtr node)
+{
+    unsigned int depth = 0;
+
+    while (node->parent && node->parent->type == XML_ELEMENT_NODE) {
+        node = node->parent;
+        depth++;
+    }
+    return depth;
+}
+
+/* Gives a new subtree, whose elements hold either text or elements, the lines and the indentation
+ * that libvirt would give it at @depth. */
+static void
+spm_xml_indent(xmlNodePtr node, unsigned int depth)
+{
+    g_autoptr(GPtrArray) children = g_ptr_array_new();
+
+    for (xmlNodePtr child = node->children; child; child = child->next) {
+        if (child->type == XML_ELEMENT_NODE)
+            g_ptr_array_add(children, child);
+    }
+    for (guint i = 0; i < children->len; i++) {
+        xmlNodePtr child = g_ptr_array_index(children, i);
+
+        xmlAddPrevSibling(child, spm_xml_new_line(node->doc, depth + 1));
+        spm_xml_indent(child, depth + 1);
+    }
+    if (children->len)
+        xmlAddChild(node, spm_xml_new_line(node->doc, depth));
+}
+
+/**
+ * spm_xml_append:
+ * @parent: an element of the document
+ * @node: (transfer full): a new subtree that becomes the last child of @parent, on lines of its own
+ */
+void
+spm_xml_append(xmlNodePtr parent, xmlNodePtr node)
+{
+    unsigned int depth = spm_xml_depth(parent) + 1;
+    xmlNodePtr last = parent->last;
+
+    /* the white space before the end tag of @parent is made anew behind @node; libxml2 would merge it
+     * with white space that is put next to it */
+    if (last && xmlIsBlankNode(last)) {
+        xmlUnlinkNode(last);
+        xmlFreeNode(last);
+    }
+    spm_xml_indent(node, depth);
+    xmlAddChild(parent, spm_xml_new_line(parent->doc, depth));
+    xmlAddChild(parent, node);
+    xmlAddChild(parent, spm_xml_new_line(parent->doc, depth - 1));
+}
+
+/**
+ * spm_xml_insert_before:
+ * @anchor: an element of the document
+ * @node: (transfer full): a new subtree that comes to stand before @anchor, on lines of its own
+ */
+void
+spm_xml_insert_before(xmlNodePtr anchor, xmlNodePtr node)
+{
+    spm_xml_indent(node, spm_xml_depth(anchor));
+    xmlAddPrevSibling(anchor, node);
+    xmlAddPrevSibling(anchor, spm_xml_new_line(anchor->doc, spm_xml_depth(anchor)));
+}
+
+/**
+ * spm_xml_replace:
+ * @old: (transfer full): an element of the document, which is freed
+ * @node: (transfer full): a new subtree that takes its place
+ */
+void
+spm_xml_replace(xmlNodePtr old, xmlNodePtr node)
+{
+    spm_xml_indent(node, spm_xml_depth(old));
+    xmlReplaceNode(old, node);
+    xmlFreeNode(old);
+}
+
+/* Takes @node out of the tree together with the white space that led up to it. */
+static void
+spm_xml_unlink(xmlNodePtr node)
+{
+    xmlNodePtr before = node->prev;
+
+    xmlUnlinkNode(node);
+    if (before && xmlIsBlankNode(before)) {
+        xmlUnlinkNode(before);
+        xmlFreeNode(before);
+    }
+}
+
+/**
+ * spm_xml_move_before:
+ * @anchor: an element of the document
+ * @node: another one, at the same depth, that comes to stand before @anchor
+ */
+void
+spm_xml_move_before(xmlNodePtr anchor, xmlNodePtr node)
+{
+    spm_xml_unlink(node);
+    xmlAddPrevSibling(anchor, node);
+    xmlAddPrevSibling(anchor, spm_xml_new_line(anchor->doc, spm_xml_depth(anchor)));
+}
+
+/**
+ * spm_xml_remove:
+ * @node: (transfer full): an element of the document, which is freed with its line
+ */
+void
+spm_xml_remove(xmlNodePtr node)
+{
+    xmlNodePtr parent = node->parent;
+
+    spm_xml_unlink(node);
+    xmlFreeNode(node);
+    /* an element that has nothing but white space left is written as an empty one */
+    if (parent && parent->children && !parent->children->next && xmlIsBlankNode(parent->children)) {
+        xmlNodePtr blank = parent->children;
+
+        xmlUnlinkNode(blank);
+        xmlFreeNode(blank);
+    }
+}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The golden documents: NAME.xml beside what is expected of it.
+
+NAME.args says that NAME.xml is good, NAME.err that it is refused. A good one has NAME.old.args or
+NAME.old.err as well: what becomes of it with a libvirt that cannot take cells without memory."""
+
+import pathlib
+
+TESTS = pathlib.Path(__file__).resolve().parent
+ARGV = TESTS / "qemuxml2argvdata"
+XML2XML = TESTS / "qemuxml2xmloutdata"
+TRANSLATE = TESTS / "translatedata"
+
+NEW_LIBVIRT = "12.8.0"
+OLD_LIBVIRT = "11.3.0"
+
+
+def names(pattern, folder=ARGV):
+    """Names of documents that have a file of this ending."""
+    return sorted(path.name[: -len(pattern)] for path in folder.glob("*" + pattern))
+
+
+GOOD = [name for name in names(".args") if not name.endswith(".old")]
+REFUSED = [name for name in names(".err") if not name.endswith(".old")]
+GOOD_OLD = [name for name in GOOD if not (ARGV / f"{name}.old.err").exists()]
+
+
+def document(name):
+    return ARGV / f"{name}.xml"
