@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The plugin in front of a libvirt that prints what it is called with (preload/fake_libvirt.c)."""
+
+import os
+import re
+
+import pytest
+from conftest import BUILD, ROOT, run
+from documents import ARGV, TRANSLATE, XML2XML, document
+
+PLUGIN = BUILD / "src" / "libvirt-spm.so"
+TABLE = (ROOT / "src" / "preload" / "symbols.h").read_text()
+INTERPOSED = re.findall(r"^SPM_INTERPOSED\(.*?, (vir\w+)", TABLE, re.M)
+TAKES_XML = [name for name in INTERPOSED if name != "virDomainGetXMLDesc"]
+MIGRATABLE = "8"
+
+SPM = document("spm-single").read_text()
+STOCK = (TRANSLATE / "spm-single.old.xml").read_text()
+PLAIN = '<domain type="qemu" ><name>spm</name></domain>'
+
+
+@pytest.fixture(params=["linked", "loaded later"])
+def call(request, tmp_path):
+    """Call a function of the fake libvirt with the plugin preloaded.
+
+    linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
+    with Python's bindings."""
+    def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=()):
+        library = BUILD / "tests" / f"libvirt-{fake}.so"
+        (tmp_path / "libvirt.so.0").symlink_to(library)
+        preload = [str(PLUGIN), *others] + ([str(library)] if request.param == "linked" else [])
+        env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload)}
+        done = run(BUILD / "tests" / "call-libvirt", function, connection, flags, text=xml, env=env)
+        assert done.returncode == 0, done.stderr
+        return done
+    return caller
+
+
+def test_exports_are_the_table_and_nothing_else():
+    symbols = run("nm", "-D", "--defined-only", PLUGIN).stdout.split()[2::3]
+    assert sorted(symbols) == sorted(INTERPOSED)
+
+
+def test_the_plugin_links_no_more_than_it_needs():
+    needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", PLUGIN).stdout)
+    assert {name.split(".so")[0] for name in needed} <= {"libglib-2.0", "libxml2", "libc", "libdl"}
+
+
+@pytest.mark.parametrize("function", TAKES_XML)
+def test_spm_goes_in_as_stock(function, call):
+    assert f"{function}:\n{STOCK}" in call(function, SPM).stdout
+
+
+@pytest.mark.parametrize("function", TAKES_XML)
+def test_plain_documents_go_in_byte_for_byte(function, call):
+    assert f"{function}:\n{PLAIN}" in call(function, PLAIN).stdout
+
+
+@pytest.mark.parametrize("connection", ["LXC", "Test"])
+def test_other_hypervisors_are_left_alone(connection, call):
+    assert SPM in call("virDomainDefineXML", SPM, connection=connection).stdout
+
+
+def test_malformed_xml_is_left_to_libvirt(call):
+    text = "<domain><memory model='spm'></domain>"
+    assert f"virDomainDefineXML:\n{text}" in call("virDomainDefineXML", text).stdout
+
+
+def test_carriers_come_out_as_spm(call):
+    assert f"result: {(XML2XML / 'spm-single.xml').read_text()}" in call("virDomainGetXMLDesc", STOCK).stdout
+
+
+def test_migratable_xml_stays_stock(call):
+    assert f"result: {STOCK}" in call("virDomainGetXMLDesc", STOCK, flags=MIGRATABLE).stdout
+
+
+def test_plain_documents_come_out_byte_for_byte(call):
+    assert f"result: {PLAIN}" in call("virDomainGetXMLDesc", PLAIN).stdout
+
+
+VIR_FROM_DOMAIN = 20
+VIR_ERR_XML_ERROR = 27
+VIR_ERR_CONFIG_UNSUPPORTED = 67
+
+
+@pytest.mark.parametrize("name,code", [("unknown-attribute-invalid", VIR_ERR_XML_ERROR),
+                                       ("node-missing-cell-invalid", VIR_ERR_CONFIG_UNSUPPORTED)])
+@pytest.mark.parametrize("function", TAKES_XML)
+def test_a_refusal_is_an_error_of_libvirt(function, name, code, call):
+    line, message = re.match(r"[^:]*:(\d+): (.*)", (ARGV / f"{name}.err").read_text()).groups()
+    output = call(function, document(name).read_text()).stdout
+    assert f"error domain={VIR_FROM_DOMAIN} code={code} line {line}: {message}\ndispatched\n" in output
+    assert "result: (null)" in output
+    assert f"{function}:" not in output
+
+
+def test_several_faults_are_counted(call):
+    output = call("virDomainDefineXML", document("several-invalid").read_text()).stdout
+    assert "(and 2 more; 'virt-spm validate' shows all)" in output
+
+
+@pytest.mark.parametrize("function", ["virDomainDefineXML", "virConnectDomainXMLToNative"])
+def test_a_missing_symbol_leaves_it_inert(function, call):
+    done = call(function, SPM, fake="fake-incomplete")
+    assert f"{function}:\n{SPM}" in done.stdout
+    assert done.stderr == ("libvirt-spm: libvirt has no virDomainCreateLinux; <memory model='spm'> is not "
+                           "available\n")
+
+
+def test_inert_shows_stock_xml(call):
+    assert f"result: {STOCK}" in call("virDomainGetXMLDesc", STOCK, fake="fake-incomplete").stdout
+
+
+def test_children_do_not_inherit_the_plugin(call, request):
+    output = call("virDomainGetXMLDesc", PLAIN, others=["libm.so.6"]).stdout
+    inherited = output.splitlines()[-1]
+    if "linked" in request.node.name:
+        assert "libvirt-spm.so" not in inherited and "libm.so.6" in inherited
+    else:
+        assert "libvirt-spm.so" in inherited  # changing the environment of a running program is not safe
+
+
+def test_a_program_without_libvirt_is_left_alone():
+    env = {**os.environ, "LD_PRELOAD": str(PLUGIN)}
+    done = run("/bin/sh", "-c", "echo $LD_PRELOAD", env=env)
+    assert (done.stdout.strip(), done.stderr) == (str(PLUGIN), "")
