@@ -2,7 +2,8 @@
 """The golden documents: NAME.xml beside what is expected of it.
 
 NAME.args says that NAME.xml is good, NAME.err that it is refused. A good one has NAME.old.args or
-NAME.old.err as well: what becomes of it with a libvirt that cannot take cells without memory."""
+NAME.old.err as well: what becomes of it with a libvirt that cannot take cells without memory. A refused one is named
+*-invalid when the grammar, and so the schema, refuses it already, and *-unsupported when not."""
 
 import pathlib
 

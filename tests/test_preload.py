@@ -84,7 +84,7 @@ VIR_ERR_CONFIG_UNSUPPORTED = 67
 
 
 @pytest.mark.parametrize("name,code", [("unknown-attribute-invalid", VIR_ERR_XML_ERROR),
-                                       ("node-missing-cell-invalid", VIR_ERR_CONFIG_UNSUPPORTED)])
+                                       ("node-missing-cell-unsupported", VIR_ERR_CONFIG_UNSUPPORTED)])
 @pytest.mark.parametrize("function", TAKES_XML)
 def test_a_refusal_is_an_error_of_libvirt(function, name, code, call):
     line, message = re.match(r"[^:]*:(\d+): (.*)", (ARGV / f"{name}.err").read_text()).groups()
