@@ -12,6 +12,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "qemu_spm_ns.h"
 #include "spm_xml.h"
 
 #define SPM_SYSTEM_PAGE_KIB 4
@@ -199,53 +200,26 @@ spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuO
 }
 
 static void
-spm_json_string(JsonBuilder *json, const char *name, const char *value)
-{
-    json_builder_set_member_name(json, name);
-    json_builder_add_string_value(json, value);
-}
-
-static void
-spm_json_int(JsonBuilder *json, const char *name, guint64 value)
-{
-    json_builder_set_member_name(json, name);
-    json_builder_add_int_value(json, (gint64)value);
-}
-
-static void
-spm_json_bool(JsonBuilder *json, const char *name, gboolean value)
-{
-    json_builder_set_member_name(json, name);
-    json_builder_add_boolean_value(json, value);
-}
-
-static void
-spm_json_nodes(JsonBuilder *json, const char *name, const char *cpuset)
+spm_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
 {
     g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
+    JsonArray *array = json_array_new();
 
-    json_builder_set_member_name(json, name);
-    json_builder_begin_array(json);
     for (guint i = 0; i < nodes->len; i++) {
         if (g_array_index(nodes, gboolean, i))
-            json_builder_add_int_value(json, i);
+            json_array_add_int_element(array, i);
     }
-    json_builder_end_array(json);
+    json_object_set_array_member(json, name, array);
 }
 
 static char *
-spm_json_end(JsonBuilder *json)
+spm_json_format(JsonObject *json)
 {
     g_autoptr(JsonGenerator) generator = json_generator_new();
-    JsonNode *root;
-    char *text;
+    g_autoptr(JsonNode) root = json_node_init_object(json_node_alloc(), json);
 
-    json_builder_end_object(json);
-    root = json_builder_get_root(json);
     json_generator_set_root(generator, root);
-    text = json_generator_to_data(generator, NULL);
-    json_node_unref(root);
-    return text;
+    return json_generator_to_data(generator, NULL);
 }
 
 static const char *
@@ -272,94 +246,114 @@ spm_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBack
 }
 
 static void
-spm_backend_add_source(JsonBuilder *json, const char *type, const SpmDomainDef *def, const SpmMemoryDef *spm,
+spm_backend_add_source(JsonObject *json, const char *type, const SpmDomainDef *def, const SpmMemoryDef *spm,
                        const SpmBackend *backend)
 {
     if (strcmp(type, "memory-backend-memfd") == 0) {
         if (backend->pagesize) {
-            spm_json_bool(json, "hugetlb", TRUE);
-            spm_json_int(json, "hugetlbsize", backend->pagesize * 1024);
+            json_object_set_boolean_member(json, "hugetlb", TRUE);
+            json_object_set_int_member(json, "hugetlbsize", (gint64)(backend->pagesize * 1024));
         }
     } else if (strcmp(type, "memory-backend-file") == 0) {
         g_autofree char *path = spm_backend_path(def, spm, backend);
 
-        spm_json_string(json, "mem-path", path);
+        json_object_set_string_member(json, "mem-path", path);
         if (!spm->path && backend->discard)
-            spm_json_bool(json, "discard-data", backend->discard == SPM_TRISTATE_YES);
+            json_object_set_boolean_member(json, "discard-data", backend->discard == SPM_TRISTATE_YES);
     } else {
         return;
     }
     if (backend->access)
-        spm_json_bool(json, "share", backend->access == SPM_ACCESS_SHARED);
+        json_object_set_boolean_member(json, "share", backend->access == SPM_ACCESS_SHARED);
 }
 
 static char *
 spm_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
 {
-    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *id = g_strdup_printf("mem%s", spm->alias);
     const char *type = spm_backend_type(spm, backend);
     guint64 threads;
 
-    json_builder_begin_object(json);
-    spm_json_string(json, "qom-type", type);
-    spm_json_string(json, "id", id);
+    json_object_set_string_member(json, "qom-type", type);
+    json_object_set_string_member(json, "id", id);
     spm_backend_add_source(json, type, def, spm, backend);
     if (backend->prealloc)
-        spm_json_bool(json, "prealloc", TRUE);
+        json_object_set_boolean_member(json, "prealloc", TRUE);
     if (backend->threads && spm_parse_number(backend->threads, 10, G_MAXUINT32, &threads) && threads)
-        spm_json_int(json, "prealloc-threads", threads);
-    spm_json_int(json, "size", spm->size * 1024);
+        json_object_set_int_member(json, "prealloc-threads", (gint64)(threads));
+    json_object_set_int_member(json, "size", (gint64)(spm->size * 1024));
     if (spm->alignsize)
-        spm_json_int(json, "align", spm->alignsize * 1024);
+        json_object_set_int_member(json, "align", (gint64)(spm->alignsize * 1024));
     if (spm->pmem)
-        spm_json_bool(json, "pmem", TRUE);
+        json_object_set_boolean_member(json, "pmem", TRUE);
     if (backend->nodemask && backend->policy) {
-        spm_json_nodes(json, "host-nodes", backend->nodemask);
-        spm_json_string(json, "policy", backend->policy);
+        spm_json_set_nodes(json, "host-nodes", backend->nodemask);
+        json_object_set_string_member(json, "policy", backend->policy);
     }
     if (backend->nodemask && backend->prealloc) {
         g_autofree char *context = g_strdup_printf("tc-%s", id);
 
-        spm_json_string(json, "prealloc-context", context);
+        json_object_set_string_member(json, "prealloc-context", context);
     }
-    return spm_json_end(json);
+    return spm_json_format(json);
 }
 
 /* The threads that fill a backend are bound to the nodes on which it lies. */
 static char *
 spm_thread_context_build(const SpmMemoryDef *spm, const SpmBackend *backend)
 {
-    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *id = g_strdup_printf("tc-mem%s", spm->alias);
 
-    json_builder_begin_object(json);
-    spm_json_string(json, "qom-type", "thread-context");
-    spm_json_string(json, "id", id);
-    spm_json_nodes(json, "node-affinity", backend->nodemask);
-    return spm_json_end(json);
+    json_object_set_string_member(json, "qom-type", "thread-context");
+    json_object_set_string_member(json, "id", id);
+    spm_json_set_nodes(json, "node-affinity", backend->nodemask);
+    return spm_json_format(json);
 }
 
-/* libvirt puts an overridden property behind those it leaves alone: hence the place of "driver", and
- * of "node" when it differs from the carrier's. */
+/* One property that the user's <qemu:override> sets, by libvirt's types. libvirt puts an overridden
+ * property behind those that it leaves alone. */
+static void
+spm_device_override(JsonObject *json, xmlNodePtr property)
+{
+    g_autofree char *name = spm_xml_attr(property, "name");
+    g_autofree char *type = spm_xml_attr(property, "type");
+    g_autofree char *value = spm_xml_attr(property, "value");
+
+    if (!name || !type)
+        return;
+    if (json_object_has_member(json, name))
+        json_object_remove_member(json, name);
+    if (strcmp(type, "string") == 0 && value)
+        json_object_set_string_member(json, name, value);
+    else if ((strcmp(type, "unsigned") == 0 || strcmp(type, "signed") == 0) && value)
+        json_object_set_int_member(json, name, g_ascii_strtoll(value, NULL, 0));
+    else if (strcmp(type, "bool") == 0 && value)
+        json_object_set_boolean_member(json, name, strcmp(value, "true") == 0);
+}
+
 static char *
 spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
-    g_autoptr(JsonBuilder) json = json_builder_new();
+    g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
     gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
+    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root->doc, spm->alias);
+    g_autoptr(GPtrArray) properties = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 
-    json_builder_begin_object(json);
     if (same_cell)
-        spm_json_int(json, "node", spm->cell);
-    spm_json_string(json, "memdev", memdev);
-    spm_json_string(json, "id", spm->alias);
+        json_object_set_int_member(json, "node", spm->cell);
+    json_object_set_string_member(json, "memdev", memdev);
+    json_object_set_string_member(json, "id", spm->alias);
     if (spm->has_base)
-        spm_json_int(json, "addr", spm->base);
-    spm_json_string(json, "driver", options->device);
+        json_object_set_int_member(json, "addr", (gint64)spm->base);
+    for (guint i = 0; i < properties->len; i++)
+        spm_device_override(json, g_ptr_array_index(properties, i));
+    json_object_set_string_member(json, "driver", options->device);
     if (!same_cell)
-        spm_json_int(json, "node", spm->cell);
-    return spm_json_end(json);
+        json_object_set_int_member(json, "node", spm->cell);
+    return spm_json_format(json);
 }
 
 static void

@@ -22,9 +22,8 @@
 
 #include <string.h>
 
+#include "qemu_spm_ns.h"
 #include "spm_xml.h"
-
-#define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of a kind it does not know;
  * 10.0 is the oldest that is known to go on. */
@@ -64,27 +63,6 @@ spm_memory_nodes(xmlDocPtr doc)
     return spm_xml_children(devices, NULL, "memory");
 }
 
-static xmlNsPtr
-spm_find_namespace(xmlDocPtr doc)
-{
-    return xmlSearchNsByHref(doc, xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE);
-}
-
-/* QEMU's namespace, declared on the root by a prefix that is still free when it was not declared. */
-static xmlNsPtr
-spm_need_namespace(xmlDocPtr doc)
-{
-    xmlNsPtr ns = spm_find_namespace(doc);
-    g_autofree char *prefix = g_strdup("qemu");
-
-    for (unsigned int i = 1; !ns; i++) {
-        ns = xmlNewNs(xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
-        g_free(prefix);
-        prefix = g_strdup_printf("qemu%u", i);
-    }
-    return ns;
-}
-
 static gboolean
 spm_has_elements(xmlNodePtr node)
 {
@@ -103,36 +81,6 @@ spm_remove_empty(xmlNodePtr node)
     }
 }
 
-/* The <qemu:frontend> that overrides the device @alias, or NULL. */
-static xmlNodePtr
-spm_find_frontend(xmlDocPtr doc, const char *alias)
-{
-    xmlNsPtr ns = spm_find_namespace(doc);
-    xmlNodePtr override = ns ? spm_xml_first(xmlDocGetRootElement(doc), ns, "override") : NULL;
-
-    for (xmlNodePtr device = override ? spm_xml_first(override, ns, "device") : NULL; device;
-         device = spm_xml_next(device, ns, "device")) {
-        g_autofree char *name = spm_xml_attr(device, "alias");
-
-        if (g_strcmp0(name, alias) == 0)
-            return spm_xml_first(device, ns, "frontend");
-    }
-    return NULL;
-}
-
-static xmlNodePtr
-spm_find_property(xmlNodePtr frontend, const char *name)
-{
-    for (xmlNodePtr property = spm_xml_first(frontend, frontend->ns, "property"); property;
-         property = spm_xml_next(property, frontend->ns, "property")) {
-        g_autofree char *this = spm_xml_attr(property, "name");
-
-        if (g_strcmp0(this, name) == 0)
-            return property;
-    }
-    return NULL;
-}
-
 /* ---- in ---- */
 
 static void
@@ -142,10 +90,10 @@ spm_check_overrides(const SpmDomainDef *def, SpmFaults *faults)
 
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        xmlNodePtr frontend = spm->alias ? spm_find_frontend(def->root->doc, spm->alias) : NULL;
+        xmlNodePtr frontend = spm->alias ? spm_qemu_ns_find_frontend(def->root->doc, spm->alias) : NULL;
 
         for (gsize j = 0; frontend && j < G_N_ELEMENTS(ours); j++) {
-            xmlNodePtr property = spm_find_property(frontend, ours[j]);
+            xmlNodePtr property = spm_qemu_ns_find_property(frontend, ours[j]);
 
             if (property)
                 spm_faults_add(
@@ -263,7 +211,7 @@ spm_need_frontend(xmlDocPtr doc, xmlNsPtr ns, const char *alias)
 {
     xmlNodePtr root = xmlDocGetRootElement(doc);
     xmlNodePtr override = spm_xml_first(root, ns, "override");
-    xmlNodePtr frontend = spm_find_frontend(doc, alias);
+    xmlNodePtr frontend = spm_qemu_ns_find_frontend(doc, alias);
     xmlNodePtr device;
 
     if (frontend)
@@ -294,7 +242,7 @@ static void
 spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
     xmlDocPtr doc = def->root->doc;
-    xmlNodePtr frontend = spm_need_frontend(doc, spm_need_namespace(doc), spm->alias);
+    xmlNodePtr frontend = spm_need_frontend(doc, spm_qemu_ns_need(doc), spm->alias);
 
     spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
     spm_add_property(frontend, "slot", "remove");
@@ -334,7 +282,7 @@ static void
 spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
-    xmlNsPtr ns = spm_need_namespace(def->root->doc);
+    xmlNsPtr ns = spm_qemu_ns_need(def->root->doc);
     xmlNodePtr commandline = spm_xml_first(def->root, ns, "commandline");
 
     if (stock_cells == def->cells->len)
@@ -377,12 +325,12 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 static gboolean
 spm_take_override(xmlNodePtr frontend, xmlNodePtr memory)
 {
-    xmlNodePtr node = spm_find_property(frontend, "node");
+    xmlNodePtr node = spm_qemu_ns_find_property(frontend, "node");
     g_autofree char *cell = spm_xml_attr(node, "value");
 
-    spm_xml_remove(spm_find_property(frontend, "driver"));
-    if (spm_find_property(frontend, "slot"))
-        spm_xml_remove(spm_find_property(frontend, "slot"));
+    spm_xml_remove(spm_qemu_ns_find_property(frontend, "driver"));
+    if (spm_qemu_ns_find_property(frontend, "slot"))
+        spm_xml_remove(spm_qemu_ns_find_property(frontend, "slot"));
     if (node) {
         xmlNodeSetContent(spm_xml_find(memory, "target/node"), BAD_CAST cell);
         spm_xml_remove(node);
@@ -415,8 +363,8 @@ static xmlNodePtr
 spm_find_carrier_override(xmlNodePtr memory)
 {
     g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
-    xmlNodePtr frontend = alias ? spm_find_frontend(memory->doc, alias) : NULL;
-    xmlNodePtr driver = frontend ? spm_find_property(frontend, "driver") : NULL;
+    xmlNodePtr frontend = alias ? spm_qemu_ns_find_frontend(memory->doc, alias) : NULL;
+    xmlNodePtr driver = frontend ? spm_qemu_ns_find_property(frontend, "driver") : NULL;
     g_autofree char *value = spm_xml_attr(driver, "value");
 
     return value && spm_qemu_device_is_known(value) && spm_xml_find(memory, "target/node") ? frontend : NULL;
@@ -427,7 +375,7 @@ static void
 spm_restore_cells(xmlDocPtr doc)
 {
     xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNsPtr ns = spm_find_namespace(doc);
+    xmlNsPtr ns = spm_qemu_ns_find(doc);
     xmlNodePtr numa = spm_xml_find(root, "cpu/numa");
     xmlNodePtr commandline = ns ? spm_xml_first(root, ns, "commandline") : NULL;
     g_autoptr(GPtrArray) cells = spm_xml_children(numa, NULL, "cell");
@@ -489,7 +437,7 @@ static void
 spm_drop_namespace(xmlDocPtr doc)
 {
     xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNsPtr ns = spm_find_namespace(doc);
+    xmlNsPtr ns = spm_qemu_ns_find(doc);
 
     if (!ns || spm_namespace_is_used(root, ns))
         return;

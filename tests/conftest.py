@@ -1,28 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What all tests share: the programs under test, golden files, and one switch that rewrites them."""
-
-import os
-import pathlib
-import subprocess
+"""What the tests share: virt-spm, golden files, and one switch that rewrites them."""
 
 import pytest
-
-TESTS = pathlib.Path(__file__).resolve().parent
-ROOT = TESTS.parent
-BUILD = pathlib.Path(os.environ.get("SPM_BUILD", ROOT / "build"))
-
-# The carrier's libvirt for golden files: the newest behaviour, and one that cannot take empty cells.
-OLD_LIBVIRT = "11.3.0"
+from programs import BUILD, run
 
 
 def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files instead of comparing")
-
-
-def run(*command, text=None, env=None):
-    """Run a program; its output is text and its exit status is the caller's to judge."""
-    return subprocess.run([str(word) for word in command], input=text, env=env, text=True,
-                          capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@
 import subprocess
 
 import pytest
-from conftest import BUILD
+from programs import BUILD
 from documents import ARGV, document
 
 SINGLE = document("spm-single")

@@ -2,7 +2,7 @@
 """Each golden document gives the argv, the XML, the translation or the refusal that stands beside it."""
 
 import pytest
-from conftest import BUILD, run
+from programs import BUILD, run
 from documents import (ARGV, GOOD, GOOD_OLD, NEW_LIBVIRT, OLD_LIBVIRT, REFUSED, TRANSLATE, XML2XML, document,
                        names)
 

@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from conftest import BUILD, ROOT, run
+from programs import BUILD, ROOT, run
 from documents import ARGV, TRANSLATE, XML2XML, document
 
 PLUGIN = BUILD / "src" / "libvirt-spm.so"

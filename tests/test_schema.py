@@ -4,7 +4,7 @@
 import pathlib
 
 import pytest
-from conftest import ROOT, run
+from programs import ROOT, run
 from documents import GOOD, NEW_LIBVIRT, OLD_LIBVIRT, REFUSED, document
 
 LIBVIRT_SCHEMAS = pathlib.Path("/usr/share/libvirt/schemas")
