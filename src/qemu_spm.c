@@ -339,7 +339,7 @@ spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemu
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
     gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
-    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root->doc, spm->alias);
+    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root, spm->alias);
     g_autoptr(GPtrArray) properties = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 
     if (same_cell)

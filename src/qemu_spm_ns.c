@@ -9,31 +9,31 @@
 
 /**
  * spm_qemu_ns_find:
- * @doc: a domain document
+ * @domain: a <domain>
  *
- * Returns: (transfer none) (nullable): QEMU's namespace, by whichever prefix the root declares it
+ * Returns: (transfer none) (nullable): QEMU's namespace, by whichever prefix it is declared
  */
 xmlNsPtr
-spm_qemu_ns_find(xmlDocPtr doc)
+spm_qemu_ns_find(xmlNodePtr domain)
 {
-    return xmlSearchNsByHref(doc, xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE);
+    return xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
 }
 
 /**
  * spm_qemu_ns_need:
- * @doc: a domain document
+ * @domain: a <domain>
  *
  * Returns: (transfer none): QEMU's namespace; where there was none it is declared now, by a prefix that
  *   is still free
  */
 xmlNsPtr
-spm_qemu_ns_need(xmlDocPtr doc)
+spm_qemu_ns_need(xmlNodePtr domain)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(doc);
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
     g_autofree char *prefix = g_strdup("qemu");
 
     for (unsigned int i = 1; !ns; i++) {
-        ns = xmlNewNs(xmlDocGetRootElement(doc), BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
+        ns = xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
         g_free(prefix);
         prefix = g_strdup_printf("qemu%u", i);
     }
@@ -42,16 +42,16 @@ spm_qemu_ns_need(xmlDocPtr doc)
 
 /**
  * spm_qemu_ns_find_frontend:
- * @doc: a domain document
+ * @domain: a <domain>
  * @alias: a device's alias
  *
  * Returns: (transfer none) (nullable): the <qemu:frontend> that overrides the device
  */
 xmlNodePtr
-spm_qemu_ns_find_frontend(xmlDocPtr doc, const char *alias)
+spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(doc);
-    xmlNodePtr override = ns ? spm_xml_first(xmlDocGetRootElement(doc), ns, "override") : NULL;
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    xmlNodePtr override = ns ? spm_xml_first(domain, ns, "override") : NULL;
 
     for (xmlNodePtr device = override ? spm_xml_first(override, ns, "device") : NULL; device;
          device = spm_xml_next(device, ns, "device")) {

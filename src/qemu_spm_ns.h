@@ -5,7 +5,7 @@
 
 #include <libxml/tree.h>
 
-xmlNsPtr spm_qemu_ns_find(xmlDocPtr doc);
-xmlNsPtr spm_qemu_ns_need(xmlDocPtr doc);
-xmlNodePtr spm_qemu_ns_find_frontend(xmlDocPtr doc, const char *alias);
+xmlNsPtr spm_qemu_ns_find(xmlNodePtr domain);
+xmlNsPtr spm_qemu_ns_need(xmlNodePtr domain);
+xmlNodePtr spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias);
 xmlNodePtr spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name);

@@ -17,12 +17,14 @@ static const char *const spm_access_names[] = {
     [SPM_ACCESS_DEFAULT] = NULL,
     [SPM_ACCESS_SHARED] = "shared",
     [SPM_ACCESS_PRIVATE] = "private",
+    NULL,
 };
 
 static const char *const spm_tristate_names[] = {
     [SPM_TRISTATE_ABSENT] = NULL,
     [SPM_TRISTATE_YES] = "yes",
     [SPM_TRISTATE_NO] = "no",
+    NULL,
 };
 
 /* What an element of <memory model='spm'> may have. Each name stands in one place only. */
@@ -75,10 +77,11 @@ spm_tristate_to_string(SpmTristate value)
     return spm_tristate_names[value];
 }
 
+/* The index in @names, whose first element is the unsaid choice and whose last is NULL; 0 for no such. */
 static unsigned int
-spm_choice_from_string(const char *const *names, unsigned int count, const char *text)
+spm_choice_from_string(const char *const *names, const char *text)
 {
-    for (unsigned int i = 1; i < count; i++) {
+    for (unsigned int i = 1; names[i]; i++) {
         if (g_strcmp0(names[i], text) == 0)
             return i;
     }
@@ -173,7 +176,7 @@ spm_parse_size(const char *value, const char *unit, guint64 *kib)
     guint64 number, scale, bytes;
 
     if (!spm_parse_number(value, 10, G_MAXUINT64, &number) || !spm_parse_unit(unit ? unit : "KiB", &scale) ||
-        !g_uint64_checked_mul(&bytes, number, scale) || bytes > G_MAXINT64)
+        !g_uint64_checked_mul(&bytes, number, scale) || bytes > G_MAXINT64 - 1023)
         return FALSE;
 
     *kib = bytes / 1024 + (bytes % 1024 != 0);
@@ -257,11 +260,10 @@ spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
 }
 
 static unsigned int
-spm_parse_choice(xmlNodePtr node, const char *name, const char *const *names, unsigned int count,
-                 SpmFaults *faults)
+spm_parse_choice(xmlNodePtr node, const char *name, const char *const *names, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_attr(node, name);
-    unsigned int choice = spm_choice_from_string(names, count, value);
+    unsigned int choice = spm_choice_from_string(names, value);
 
     if (value && !choice) {
         g_autofree char *known = spm_join(names + 1, "'", "'");
@@ -417,9 +419,8 @@ spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults)
     guint before = faults->len;
 
     spm_check_grammar(node, faults);
-    spm->access = spm_parse_choice(node, "access", spm_access_names, G_N_ELEMENTS(spm_access_names), faults);
-    spm->discard =
-        spm_parse_choice(node, "discard", spm_tristate_names, G_N_ELEMENTS(spm_tristate_names), faults);
+    spm->access = spm_parse_choice(node, "access", spm_access_names, faults);
+    spm->discard = spm_parse_choice(node, "discard", spm_tristate_names, faults);
     if (source)
         spm_parse_source(spm, source, faults);
     if (target)
@@ -494,8 +495,8 @@ spm_cell_def_parse(xmlNodePtr node, unsigned int index)
     cell->id = (unsigned int)number;
     if (memory)
         spm_parse_size(memory, unit, &cell->memory);
-    cell->access = spm_choice_from_string(spm_access_names, G_N_ELEMENTS(spm_access_names), access);
-    cell->discard = spm_choice_from_string(spm_tristate_names, G_N_ELEMENTS(spm_tristate_names), discard);
+    cell->access = spm_choice_from_string(spm_access_names, access);
+    cell->discard = spm_choice_from_string(spm_tristate_names, discard);
     return cell;
 }
 
@@ -556,19 +557,47 @@ spm_memory_node_is_spm(xmlNodePtr node)
 }
 
 /**
+ * spm_domain_nodes:
+ * @doc: a document
+ *
+ * Returns: (transfer container): the domains that it holds: its root, or those of a snapshot or checkpoint;
+ *   none for documents of other kinds
+ */
+GPtrArray *
+spm_domain_nodes(xmlDocPtr doc)
+{
+    static const char *const parents[] = { "domainsnapshot", "domaincheckpoint" };
+    static const char *const names[] = { "domain", "inactiveDomain" };
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+    GPtrArray *domains = g_ptr_array_new();
+
+    if (spm_xml_is(root, NULL, "domain"))
+        g_ptr_array_add(domains, root);
+    for (gsize i = 0; i < G_N_ELEMENTS(parents); i++) {
+        for (gsize j = 0; spm_xml_is(root, NULL, parents[i]) && j < G_N_ELEMENTS(names); j++) {
+            xmlNodePtr domain = spm_xml_first(root, NULL, names[j]);
+
+            if (domain)
+                g_ptr_array_add(domains, domain);
+        }
+    }
+    return domains;
+}
+
+/**
  * spm_domain_def_parse:
- * @doc: a document, which must outlive what is returned; one that is no <domain> has no memory devices
+ * @domain: a <domain>, whose document must outlive what is returned
  * @faults: where every breach of the grammar of <memory model='spm'> is added
  *
  * Returns: (transfer full): the definition, of use for more than validation only when no fault was added
  */
 SpmDomainDef *
-spm_domain_def_parse(xmlDocPtr doc, SpmFaults *faults)
+spm_domain_def_parse(xmlNodePtr domain, SpmFaults *faults)
 {
     SpmDomainDef *def = g_new0(SpmDomainDef, 1);
     xmlNodePtr os_type;
 
-    def->root = xmlDocGetRootElement(doc);
+    def->root = domain;
     os_type = spm_xml_find(def->root, "os/type");
     def->type = spm_xml_attr(def->root, "type");
     def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
@@ -579,8 +608,7 @@ spm_domain_def_parse(xmlDocPtr doc, SpmFaults *faults)
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
     def->others = g_ptr_array_new_with_free_func(spm_other_memory_def_free);
     spm_parse_max_memory(def);
-    if (spm_xml_is(def->root, NULL, "domain"))
-        spm_parse_devices(def, faults);
+    spm_parse_devices(def, faults);
     return def;
 }
 

@@ -90,7 +90,8 @@ void spm_domain_def_free(SpmDomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmDomainDef, spm_domain_def_free)
 
 gboolean spm_memory_node_is_spm(xmlNodePtr node);
-SpmDomainDef *spm_domain_def_parse(xmlDocPtr doc, SpmFaults *faults);
+GPtrArray *spm_domain_nodes(xmlDocPtr doc);
+SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, SpmFaults *faults);
 void spm_domain_def_post_parse(SpmDomainDef *def);
 void spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults);
 xmlNodePtr spm_memory_def_format(const SpmMemoryDef *spm);

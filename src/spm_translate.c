@@ -53,14 +53,10 @@ spm_translate_out_concerns(const char *xml)
     return strstr(xml, "spm-memory") || strstr(xml, "sp-mem");
 }
 
-/* The memory devices of a <domain> document; none for other documents. */
 static GPtrArray *
-spm_memory_nodes(xmlDocPtr doc)
+spm_memory_nodes(xmlNodePtr domain)
 {
-    xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNodePtr devices = spm_xml_is(root, NULL, "domain") ? spm_xml_first(root, NULL, "devices") : NULL;
-
-    return spm_xml_children(devices, NULL, "memory");
+    return spm_xml_children(spm_xml_first(domain, NULL, "devices"), NULL, "memory");
 }
 
 static gboolean
@@ -69,11 +65,11 @@ spm_has_elements(xmlNodePtr node)
     return xmlFirstElementChild(node) != NULL;
 }
 
-/* Removes @node, and its ancestors up to the root's child, as far as they hold no element any more. */
+/* Removes @node, and its ancestors below @domain, as far as they hold no element any more. */
 static void
-spm_remove_empty(xmlNodePtr node)
+spm_remove_empty(xmlNodePtr domain, xmlNodePtr node)
 {
-    while (node != xmlDocGetRootElement(node->doc) && !spm_has_elements(node)) {
+    while (node != domain && !spm_has_elements(node)) {
         xmlNodePtr parent = node->parent;
 
         spm_xml_remove(node);
@@ -90,7 +86,7 @@ spm_check_overrides(const SpmDomainDef *def, SpmFaults *faults)
 
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        xmlNodePtr frontend = spm->alias ? spm_qemu_ns_find_frontend(def->root->doc, spm->alias) : NULL;
+        xmlNodePtr frontend = spm->alias ? spm_qemu_ns_find_frontend(def->root, spm->alias) : NULL;
 
         for (gsize j = 0; frontend && j < G_N_ELEMENTS(ours); j++) {
             xmlNodePtr property = spm_qemu_ns_find_property(frontend, ours[j]);
@@ -207,20 +203,20 @@ spm_check_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
 }
 
 static xmlNodePtr
-spm_need_frontend(xmlDocPtr doc, xmlNsPtr ns, const char *alias)
+spm_need_frontend(xmlNodePtr domain, const char *alias)
 {
-    xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNodePtr override = spm_xml_first(root, ns, "override");
-    xmlNodePtr frontend = spm_qemu_ns_find_frontend(doc, alias);
+    xmlNsPtr ns = spm_qemu_ns_need(domain);
+    xmlNodePtr override = spm_xml_first(domain, ns, "override");
+    xmlNodePtr frontend = spm_qemu_ns_find_frontend(domain, alias);
     xmlNodePtr device;
 
     if (frontend)
         return frontend;
     if (!override) {
-        override = spm_xml_new(doc, ns, "override");
-        spm_xml_append(root, override);
+        override = spm_xml_new(domain->doc, ns, "override");
+        spm_xml_append(domain, override);
     }
-    device = spm_xml_new(doc, ns, "device");
+    device = spm_xml_new(domain->doc, ns, "device");
     spm_xml_set_attr(device, "alias", "%s", alias);
     frontend = spm_xml_add(device, "frontend", NULL);
     spm_xml_append(override, device);
@@ -241,8 +237,7 @@ spm_add_property(xmlNodePtr frontend, const char *name, const char *type)
 static void
 spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
-    xmlDocPtr doc = def->root->doc;
-    xmlNodePtr frontend = spm_need_frontend(doc, spm_qemu_ns_need(doc), spm->alias);
+    xmlNodePtr frontend = spm_need_frontend(def->root, spm->alias);
 
     spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
     spm_add_property(frontend, "slot", "remove");
@@ -282,7 +277,7 @@ static void
 spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
-    xmlNsPtr ns = spm_qemu_ns_need(def->root->doc);
+    xmlNsPtr ns = spm_qemu_ns_need(def->root);
     xmlNodePtr commandline = spm_xml_first(def->root, ns, "commandline");
 
     if (stock_cells == def->cells->len)
@@ -323,7 +318,7 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 /* Takes what spm_add_override() adds out of @frontend, and puts an overridden node back where libvirt
  * has none. Returns TRUE when there was one. */
 static gboolean
-spm_take_override(xmlNodePtr frontend, xmlNodePtr memory)
+spm_take_override(xmlNodePtr domain, xmlNodePtr frontend, xmlNodePtr memory)
 {
     xmlNodePtr node = spm_qemu_ns_find_property(frontend, "node");
     g_autofree char *cell = spm_xml_attr(node, "value");
@@ -335,7 +330,7 @@ spm_take_override(xmlNodePtr frontend, xmlNodePtr memory)
         xmlNodeSetContent(spm_xml_find(memory, "target/node"), BAD_CAST cell);
         spm_xml_remove(node);
     }
-    spm_remove_empty(frontend);
+    spm_remove_empty(domain, frontend);
     return node != NULL;
 }
 
@@ -360,10 +355,10 @@ spm_unmake_carrier(xmlNodePtr memory)
 
 /* The override that makes @memory a carrier, or NULL when it is none. */
 static xmlNodePtr
-spm_find_carrier_override(xmlNodePtr memory)
+spm_find_carrier_override(xmlNodePtr domain, xmlNodePtr memory)
 {
     g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
-    xmlNodePtr frontend = alias ? spm_qemu_ns_find_frontend(memory->doc, alias) : NULL;
+    xmlNodePtr frontend = alias ? spm_qemu_ns_find_frontend(domain, alias) : NULL;
     xmlNodePtr driver = frontend ? spm_qemu_ns_find_property(frontend, "driver") : NULL;
     g_autofree char *value = spm_xml_attr(driver, "value");
 
@@ -372,12 +367,11 @@ spm_find_carrier_override(xmlNodePtr memory)
 
 /* Gives <numa> the cells back that spm_leave_cells_out() took. */
 static void
-spm_restore_cells(xmlDocPtr doc)
+spm_restore_cells(xmlNodePtr domain)
 {
-    xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNsPtr ns = spm_qemu_ns_find(doc);
-    xmlNodePtr numa = spm_xml_find(root, "cpu/numa");
-    xmlNodePtr commandline = ns ? spm_xml_first(root, ns, "commandline") : NULL;
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    xmlNodePtr numa = spm_xml_find(domain, "cpu/numa");
+    xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL;
     g_autoptr(GPtrArray) cells = spm_xml_children(numa, NULL, "cell");
     g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
     guint id = cells->len;
@@ -390,7 +384,7 @@ spm_restore_cells(xmlDocPtr doc)
 
         if (g_strcmp0(option, "-numa") != 0 || g_strcmp0(value, ours) != 0)
             continue;
-        cell = spm_xml_new(doc, NULL, "cell");
+        cell = spm_xml_new(domain->doc, NULL, "cell");
         spm_xml_set_attr(cell, "id", "%u", id++);
         spm_xml_set_attr(cell, "memory", "0");
         spm_xml_set_attr(cell, "unit", "KiB");
@@ -399,13 +393,13 @@ spm_restore_cells(xmlDocPtr doc)
         spm_xml_remove(g_ptr_array_index(args, ++i));
     }
     if (commandline)
-        spm_remove_empty(commandline);
+        spm_remove_empty(domain, commandline);
 }
 
 static void
-spm_give_slots_back(xmlNodePtr root, guint carriers)
+spm_give_slots_back(xmlNodePtr domain, guint carriers)
 {
-    xmlNodePtr node = spm_xml_first(root, NULL, "maxMemory");
+    xmlNodePtr node = spm_xml_first(domain, NULL, "maxMemory");
     g_autofree char *text = spm_xml_attr(node, "slots");
     guint64 slots;
 
@@ -434,14 +428,13 @@ spm_namespace_is_used(xmlNodePtr node, const xmlNs *ns)
 }
 
 static void
-spm_drop_namespace(xmlDocPtr doc)
+spm_drop_namespace(xmlNodePtr domain)
 {
-    xmlNodePtr root = xmlDocGetRootElement(doc);
-    xmlNsPtr ns = spm_qemu_ns_find(doc);
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
 
-    if (!ns || spm_namespace_is_used(root, ns))
+    if (!ns || spm_namespace_is_used(domain, ns))
         return;
-    for (xmlNsPtr *link = &root->nsDef; *link; link = &(*link)->next) {
+    for (xmlNsPtr *link = &domain->nsDef; *link; link = &(*link)->next) {
         if (*link == ns) {
             *link = ns->next;
             xmlFreeNs(ns);
@@ -450,29 +443,29 @@ spm_drop_namespace(xmlDocPtr doc)
     }
 }
 
-/* Shows every carrier of @doc as spm. Returns how many there were. */
+/* Shows every carrier of @domain as spm. Returns how many there were. */
 static guint
-spm_make_spm(xmlDocPtr doc)
+spm_make_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(doc);
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
     gboolean left_out = FALSE;
     guint carriers = 0;
 
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
-        xmlNodePtr frontend = spm_find_carrier_override(memory);
+        xmlNodePtr frontend = spm_find_carrier_override(domain, memory);
 
         if (!frontend)
             continue;
-        left_out |= spm_take_override(frontend, memory);
+        left_out |= spm_take_override(domain, frontend, memory);
         spm_unmake_carrier(memory);
         carriers++;
     }
     if (left_out)
-        spm_restore_cells(doc);
+        spm_restore_cells(domain);
     if (carriers) {
-        spm_give_slots_back(xmlDocGetRootElement(doc), carriers);
-        spm_drop_namespace(doc);
+        spm_give_slots_back(domain, carriers);
+        spm_drop_namespace(domain);
     }
     return carriers;
 }
@@ -480,9 +473,9 @@ spm_make_spm(xmlDocPtr doc)
 /* ---- both ---- */
 
 static gboolean
-spm_has_spm(xmlDocPtr doc)
+spm_has_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(doc);
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
 
     for (guint i = 0; i < memories->len; i++) {
         if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
@@ -491,29 +484,71 @@ spm_has_spm(xmlDocPtr doc)
     return FALSE;
 }
 
-/**
- * spm_translate_load:
- * @doc: a document, whose carriers are made spm elements
- * @options: for which device and libvirt
- * @faults: where everything is added for which the domain is to be refused
- *
- * Returns: (transfer full): the definition after parse, post-parse and validation, whose document @doc
- *   is; it may have no spm element
- */
-SpmDomainDef *
-spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
+/* Parse, post-parse and validate. Carriers beside spm elements are made spm first, so that the rules
+ * hold for all of them. */
+static SpmDomainDef *
+spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
 {
-    g_autoptr(SpmDomainDef) def = NULL;
+    SpmDomainDef *def;
 
-    spm_make_spm(doc);
-    def = spm_domain_def_parse(doc, faults);
+    spm_make_spm(domain);
+    def = spm_domain_def_parse(domain, faults);
     if (def->spms->len == 0)
-        return g_steal_pointer(&def);
+        return def;
     spm_domain_def_post_parse(def);
     spm_domain_def_validate(def, faults);
     spm_check_overrides(def, faults);
     spm_check_libvirt(def, options, faults);
-    return g_steal_pointer(&def);
+    return def;
+}
+
+/**
+ * spm_translate_load:
+ * @doc: a document, whose carriers are made spm elements
+ * @options: for which device and libvirt
+ * @faults: where everything is added for which the document is to be refused
+ *
+ * Returns: (transfer full) (nullable): the definition of the document's (first) domain after parse,
+ *   post-parse and validation; it may have no spm element. NULL when there is no domain
+ */
+SpmDomainDef *
+spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
+    SpmDomainDef *first = NULL;
+
+    if (domains->len == 0)
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(xmlDocGetRootElement(doc)),
+                       "the document is a <%s>; a <domain> is needed",
+                       (const char *)xmlDocGetRootElement(doc)->name);
+    for (guint i = 0; i < domains->len; i++) {
+        g_autoptr(SpmDomainDef) def = spm_load(g_ptr_array_index(domains, i), options, faults);
+
+        if (!first)
+            first = g_steal_pointer(&def);
+    }
+    return first;
+}
+
+/* Makes every domain of @doc that has spm elements stock. Returns how many had, and are fine. */
+static guint
+spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
+    guint count = 0;
+
+    for (guint i = 0; i < domains->len; i++) {
+        g_autoptr(SpmDomainDef) def = NULL;
+
+        if (!spm_has_spm(g_ptr_array_index(domains, i)))
+            continue;
+        def = spm_load(g_ptr_array_index(domains, i), options, faults);
+        if (faults->len)
+            continue;
+        spm_make_stock(def, options);
+        count++;
+    }
+    return count;
 }
 
 /**
@@ -529,20 +564,17 @@ char *
 spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(SpmDomainDef) def = NULL;
     g_autoptr(xmlDoc) doc = NULL;
+    guint count = 0;
 
     if (!spm_translate_in_concerns(xml))
         return g_strdup(xml);
     doc = spm_xml_parse(xml, faults);
-    if (doc && !spm_has_spm(doc))
-        return g_strdup(xml);
     if (doc)
-        def = spm_translate_load(doc, options, faults);
+        count = spm_make_all_stock(doc, options, faults);
     if (!spm_faults_to_error(faults, error))
         return NULL;
-    spm_make_stock(def, options);
-    return spm_xml_format(doc);
+    return count ? spm_xml_format(doc) : g_strdup(xml);
 }
 
 /**
@@ -557,14 +589,17 @@ char *
 spm_translate_out(const char *xml, GError **error)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(GPtrArray) domains = NULL;
     g_autoptr(xmlDoc) doc = NULL;
+    guint count = 0;
 
     if (!spm_translate_out_concerns(xml))
         return g_strdup(xml);
     doc = spm_xml_parse(xml, faults);
     if (!spm_faults_to_error(faults, error))
         return NULL;
-    if (spm_make_spm(doc) == 0)
-        return g_strdup(xml);
-    return spm_xml_format(doc);
+    domains = spm_domain_nodes(doc);
+    for (guint i = 0; i < domains->len; i++)
+        count += spm_make_spm(g_ptr_array_index(domains, i));
+    return count ? spm_xml_format(doc) : g_strdup(xml);
 }

@@ -104,6 +104,7 @@ spm_translate(const SpmCall *call, char **output)
         g_autoptr(xmlDoc) doc = NULL;
         g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
 
+        /* the load has changed its tree: the text is translated from the start */
         if (def)
             *output = spm_translate_in(call->xml, &call->qemu, NULL);
     }

@@ -24,6 +24,13 @@ def test_device(virt_spm):
     assert '"driver":"sp-mem"' in virt_spm("argv", "--device", "sp-mem", SINGLE).stdout
 
 
+@pytest.mark.parametrize("command", ["validate", "argv", "translate"])
+def test_other_documents_are_refused(command, virt_spm):
+    done = virt_spm(command, "-", text="<!-- a net -->\n<network/>")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "-:2: the document is a <network>; a <domain> is needed\n"
+
+
 def test_too_old_libvirt(virt_spm):
     done = virt_spm("validate", "--libvirt-version", "9.0.0", SINGLE)
     assert done.returncode == 1

@@ -15,7 +15,6 @@ WITHOUT_SPM = {
                                      "<qemu:override><qemu:device alias='ua-b'><qemu:frontend>"
                                      "<qemu:property name='driver' type='string' value='spm-memory'/>"
                                      "</qemu:frontend></qemu:device></qemu:override></domain>",
-    "not a domain": "<network><devices><memory model='spm'/></devices></network>",
 }
 
 
@@ -56,3 +55,22 @@ def test_out_knows_both_devices(device, virt_spm):
 @pytest.mark.parametrize("case", WITHOUT_SPM)
 def test_without_spm_nothing_changes(case, direction, virt_spm):
     assert translate(virt_spm, WITHOUT_SPM[case], *direction) == WITHOUT_SPM[case]
+
+
+def indent(text):
+    """A document two levels deeper, as the domain of a snapshot."""
+    return "".join(f"  {line}" for line in text.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize("kind", ["domainsnapshot", "domaincheckpoint"])
+@pytest.mark.parametrize("version", [NEW_LIBVIRT, OLD_LIBVIRT])
+def test_domains_inside_snapshots(kind, version, virt_spm):
+    def snapshot(text):
+        inactive = text.replace("<domain ", "<inactiveDomain ").replace("</domain>", "</inactiveDomain>")
+        return f"<{kind}>\n  <name>s</name>\n{indent(text)}{indent(inactive)}</{kind}>\n"
+
+    text = document("spm-two-nodes").read_text()
+    stock = translate(virt_spm, text, "--libvirt-version", version)
+    assert translate(virt_spm, snapshot(text), "--libvirt-version", version) == snapshot(stock)
+    assert translate(virt_spm, snapshot(stock), "--reverse") == snapshot(
+        (XML2XML / "spm-two-nodes.xml").read_text())

@@ -61,6 +61,11 @@ def test_other_hypervisors_are_left_alone(connection, call):
     assert SPM in call("virDomainDefineXML", SPM, connection=connection).stdout
 
 
+def test_other_documents_are_left_alone(call):
+    text = "<network><devices><memory model='spm'/></devices></network>"
+    assert f"virDomainDefineXML:\n{text}" in call("virDomainDefineXML", text).stdout
+
+
 def test_malformed_xml_is_left_to_libvirt(call):
     text = "<domain><memory model='spm'></domain>"
     assert f"virDomainDefineXML:\n{text}" in call("virDomainDefineXML", text).stdout

@@ -21,7 +21,7 @@ main(int argc, char **argv)
         fprintf(stderr, "xml2xml: one document is needed\n");
         return 2;
     }
-    def = spm_domain_def_parse(doc, faults);
+    def = spm_domain_def_parse(xmlDocGetRootElement(doc), faults);
     if (!spm_faults_to_error(faults, &error)) {
         fprintf(stderr, "xml2xml: %s\n", error->message);
         return 1;
