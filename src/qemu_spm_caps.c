@@ -10,6 +10,18 @@
 static const char *const spm_devices[] = { "spm-memory", "sp-mem", NULL };
 
 /**
+ * spm_qemu_devices:
+ *
+ * Returns: (transfer none): QEMU's names of the devices that provide specific purpose memory, the one to
+ *   prefer first, NULL-terminated
+ */
+const char *const *
+spm_qemu_devices(void)
+{
+    return spm_devices;
+}
+
+/**
  * spm_qemu_device_is_known:
  * @device: QEMU's name of a device
  *

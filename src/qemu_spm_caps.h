@@ -19,6 +19,7 @@ typedef struct {
     unsigned long libvirt_version;
 } SpmQemuOptions;
 
+const char *const *spm_qemu_devices(void);
 gboolean spm_qemu_device_is_known(const char *device);
 guint spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options);
 unsigned int spm_qemu_carrier_cell(const SpmDomainDef *def, const SpmMemoryDef *spm,

@@ -11,6 +11,7 @@
 
 #include "qemu_spm.h"
 #include "spm_config.h"
+#include "spm_probe.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 
@@ -218,11 +219,13 @@ main(int argc, char **argv)
 {
     SpmCall call = { .qemu = { "spm-memory", SPM_LIBVIRT_NEWEST } };
     g_autofree char *device = NULL;
+    g_autofree char *emulator = NULL;
     g_autofree char *libvirt_version = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         { "device", 0, 0, G_OPTION_ARG_STRING, &device,
           "The emulator's device: spm-memory (default) or sp-mem (QEMU 11.1)", "NAME" },
+        { "emulator", 0, 0, G_OPTION_ARG_FILENAME, &emulator, "Ask this QEMU for its device", "PATH" },
         { "libvirt-version", 0, 0, G_OPTION_ARG_STRING, &libvirt_version,
           "The libvirt that is to carry the domain (default: the newest)", "X.Y.Z" },
         { "reverse", 0, 0, G_OPTION_ARG_NONE, &call.reverse, "translate: from stock XML to spm", NULL },
@@ -250,6 +253,8 @@ main(int argc, char **argv)
         return spm_usage("--reverse goes with 'translate'");
     if (device && !spm_qemu_device_is_known(device))
         return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", device);
+    if (device && emulator)
+        return spm_usage("--device and --emulator exclude each other");
     if (libvirt_version && !spm_parse_version(libvirt_version, &call.qemu.libvirt_version))
         return spm_usage("'%s' is no version; it must be like 11.3.0", libvirt_version);
 
@@ -257,5 +262,9 @@ main(int argc, char **argv)
     call.file = argv[2];
     if (device)
         call.qemu.device = device;
+    if (emulator && !(call.qemu.device = spm_probe_emulator(emulator, &error))) {
+        g_printerr("virt-spm: %s\n", error->message);
+        return EXIT_ENVIRONMENT;
+    }
     return spm_run(command, &call);
 }

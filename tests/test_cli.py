@@ -51,6 +51,7 @@ def test_all_faults_are_listed(virt_spm):
     (["argv", "--device", "pc-dimm", "a"], "there is no device 'pc-dimm'; it may be spm-memory or sp-mem"),
     (["argv", "--libvirt-version", "new", "a"], "'new' is no version; it must be like 11.3.0"),
     (["argv", "--libvirt-version", "1.2.3.4", "a"], "'1.2.3.4' is no version; it must be like 11.3.0"),
+    (["argv", "--device", "sp-mem", "--emulator", "/bin/true", "a"], "--device and --emulator exclude each other"),
     (["--frobnicate"], "Unknown option --frobnicate"),
 ])
 def test_usage(arguments, message, virt_spm):
@@ -76,3 +77,54 @@ def test_unwritable_output(virt_spm):
 def test_help_and_version(option, text, virt_spm):
     done = virt_spm(option)
     assert done.returncode == 0 and text in done.stdout
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    """Make an emulator that runs a script for "-device help"."""
+    def make(script):
+        path = tmp_path / "qemu"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+    return make
+
+
+@pytest.mark.parametrize("devices,chosen", [
+    (["spm-memory"], "spm-memory"), (["sp-mem"], "sp-mem"), (["sp-mem", "spm-memory"], "spm-memory")])
+def test_emulator_is_asked_for_its_device(devices, chosen, virt_spm, emulator):
+    lines = "; ".join(f"""echo 'name "{device}", desc "memory"'""" for device in ["pc-dimm", *devices])
+    done = virt_spm("argv", "--emulator", emulator(f"[ \"$6 $7\" = '-device help' ] && {{ {lines}; }}"), SINGLE)
+    assert done.returncode == 0, done.stderr
+    assert f'"driver":"{chosen}"' in done.stdout
+
+
+@pytest.mark.parametrize("script,message", [
+    ("""echo 'name "pc-dimm"'""",
+     "has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; install QEMU 11.1 or newer, or one "
+     "with libvirt-spm's patches"),
+    ("exec sleep 100", "did not list its devices within 10 seconds"),
+    ("exec yes", "has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; install QEMU 11.1 or "
+     "newer, or one with libvirt-spm's patches"),
+])
+def test_unfit_emulator(script, message, virt_spm, emulator):
+    path = emulator(script)
+    done = virt_spm("argv", "--emulator", path, SINGLE)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", f"virt-spm: <emulator> '{path}' {message}\n")
+
+
+def test_missing_emulator(virt_spm, tmp_path):
+    done = virt_spm("argv", "--emulator", tmp_path / "qemu", SINGLE)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"virt-spm: <emulator> '{tmp_path}/qemu' does not run: ")
+
+
+def test_emulator_inherits_nothing(emulator, tmp_path):
+    seen = tmp_path / "seen"
+    path = emulator(f"env > {seen}; readlink /proc/$$/fd/* >> {seen}")
+    with open(tmp_path / "secret", "w", encoding="ascii") as secret:
+        subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True,
+                       pass_fds=[secret.fileno()], check=False)
+    lines = seen.read_text().splitlines()
+    assert {line.split("=")[0] for line in lines if "=" in line} <= {"PATH", "LC_ALL", "PWD", "_"}
+    assert secret.name not in lines
