@@ -11,8 +11,10 @@ from documents import ARGV, TRANSLATE, XML2XML, document
 PLUGIN = BUILD / "src" / "libvirt-spm.so"
 TABLE = (ROOT / "src" / "preload" / "symbols.h").read_text()
 INTERPOSED = re.findall(r"^SPM_INTERPOSED\(.*?, (vir\w+)", TABLE, re.M)
-TAKES_XML = [name for name in INTERPOSED if name != "virDomainGetXMLDesc"]
-MIGRATABLE = "8"
+GIVES_XML = [name for name in INTERPOSED if name.endswith("GetXMLDesc")]
+DEVICE = [name for name in INTERPOSED if re.search("(Attach|Update|Detach)Device", name)]
+TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE]
+LIVE, CONFIG, MIGRATABLE = "1", "2", "8"
 
 SPM = document("spm-single").read_text()
 STOCK = (TRANSLATE / "spm-single.old.xml").read_text()
@@ -25,12 +27,13 @@ def call(request, tmp_path):
 
     linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
     with Python's bindings."""
-    def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=()):
+    def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=(), domain=()):
         library = BUILD / "tests" / f"libvirt-{fake}.so"
         (tmp_path / "libvirt.so.0").symlink_to(library)
         preload = [str(PLUGIN), *others] + ([str(library)] if request.param == "linked" else [])
         env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload)}
-        done = run(BUILD / "tests" / "call-libvirt", function, connection, flags, text=xml, env=env)
+        done = run(BUILD / "tests" / "call-libvirt", function, connection, flags, *domain, text=xml,
+                   env=env)
         assert done.returncode == 0, done.stderr
         return done
     return caller
@@ -71,21 +74,32 @@ def test_malformed_xml_is_left_to_libvirt(call):
     assert f"virDomainDefineXML:\n{text}" in call("virDomainDefineXML", text).stdout
 
 
-def test_carriers_come_out_as_spm(call):
-    assert f"result: {(XML2XML / 'spm-single.xml').read_text()}" in call("virDomainGetXMLDesc", STOCK).stdout
+@pytest.mark.parametrize("function", [name for name in TAKES_XML if re.search("Params|Migrate3|URI3", name)])
+def test_every_document_among_parameters_is_translated(function, call):
+    output = call(function, SPM).stdout
+    assert output.count(f"{function}:\n{STOCK}") == 3
+    assert "bandwidth:\n" in output and "(spm)\n" in output
+
+
+@pytest.mark.parametrize("function", GIVES_XML)
+def test_carriers_come_out_as_spm(function, call):
+    assert f"result: {(XML2XML / 'spm-single.xml').read_text()}" in call(function, STOCK).stdout
 
 
 def test_migratable_xml_stays_stock(call):
     assert f"result: {STOCK}" in call("virDomainGetXMLDesc", STOCK, flags=MIGRATABLE).stdout
 
 
-def test_plain_documents_come_out_byte_for_byte(call):
-    assert f"result: {PLAIN}" in call("virDomainGetXMLDesc", PLAIN).stdout
+@pytest.mark.parametrize("function", GIVES_XML)
+def test_plain_documents_come_out_byte_for_byte(function, call):
+    assert f"result: {PLAIN}" in call(function, PLAIN).stdout
 
 
 VIR_FROM_DOMAIN = 20
 VIR_ERR_XML_ERROR = 27
 VIR_ERR_CONFIG_UNSUPPORTED = 67
+VIR_ERR_OPERATION_UNSUPPORTED = 84
+VIR_ERR_DEVICE_MISSING = 99
 
 
 @pytest.mark.parametrize("name,code", [("unknown-attribute-invalid", VIR_ERR_XML_ERROR),
@@ -95,7 +109,7 @@ def test_a_refusal_is_an_error_of_libvirt(function, name, code, call):
     line, message = re.match(r"[^:]*:(\d+): (.*)", (ARGV / f"{name}.err").read_text()).groups()
     output = call(function, document(name).read_text()).stdout
     assert f"error domain={VIR_FROM_DOMAIN} code={code} line {line}: {message}\ndispatched\n" in output
-    assert "result: (null)" in output
+    assert "result: (null)" in output or "result: -1" in output
     assert f"{function}:" not in output
 
 
@@ -129,3 +143,95 @@ def test_a_program_without_libvirt_is_left_alone():
     env = {**os.environ, "LD_PRELOAD": str(PLUGIN)}
     done = run("/bin/sh", "-c", "echo $LD_PRELOAD", env=env)
     assert (done.stdout.strip(), done.stderr) == (str(PLUGIN), "")
+
+
+BY_ALIAS = "<memory model='spm'><alias name='ua-spm0'/></memory>"
+DEVICE_XML = """<memory model='spm'>
+  <target>
+    <size unit='MiB'>512</size>
+    <node>1</node>
+  </target>
+  <alias name='ua-more'/>
+</memory>
+"""
+
+
+@pytest.fixture
+def stock_domain(tmp_path):
+    """A file with an inactive domain, or an active one, as libvirt has it."""
+    def make(active=False):
+        path = tmp_path / "domain.xml"
+        path.write_text(STOCK.replace("<domain ", "<domain id='1' ") if active else STOCK)
+        return [path]
+    return make
+
+
+def defined(output, virt_spm):
+    """The domain that was defined, as the plugin shows it."""
+    match = re.search(r"virDomainDefineXML:\n(.*</domain>\n)", output, re.S)
+    assert match, output
+    return virt_spm("translate", "--reverse", "-", text=match[1]).stdout
+
+
+@pytest.mark.parametrize("flags", [CONFIG, "0"])
+def test_attach_to_the_configuration(flags, call, stock_domain, virt_spm):
+    output = call("virDomainAttachDeviceFlags", DEVICE_XML, flags=flags, domain=stock_domain()).stdout
+    assert "result: 0" in output
+    shown = defined(output, virt_spm)
+    assert shown.count("<memory model='spm'>") == 2 and "524288" in shown and "ua-more" in shown
+
+
+def test_update_the_configuration(call, stock_domain, virt_spm):
+    device = DEVICE_XML.replace("ua-more", "ua-spm0")
+    shown = defined(call("virDomainUpdateDeviceFlags", device, flags=CONFIG, domain=stock_domain()).stdout, virt_spm)
+    assert shown.count("<memory model='spm'>") == 1 and "524288" in shown
+
+
+@pytest.mark.parametrize("function,device", [
+    ("virDomainDetachDeviceFlags", BY_ALIAS),
+    ("virDomainDetachDeviceFlags", SPM[SPM.index("    <memory model"):SPM.index("  </devices>")]),
+    ("virDomainDetachDeviceAlias", "ua-spm0"),
+])
+def test_detach_from_the_configuration(function, device, call, stock_domain, virt_spm):
+    output = call(function, device, flags=CONFIG, domain=stock_domain()).stdout
+    assert "result: 0" in output
+    shown = defined(output, virt_spm)
+    assert "model='spm'" not in shown and "qemu" not in shown.replace("qemu-system", "").replace("type='qemu'", "")
+
+
+@pytest.mark.parametrize("function,device", [
+    ("virDomainUpdateDeviceFlags", DEVICE_XML), ("virDomainDetachDeviceFlags", DEVICE_XML),
+    ("virDomainDetachDeviceFlags", DEVICE_XML.replace("  <alias name='ua-more'/>\n", ""))])
+def test_a_device_that_is_not_there(function, device, call, stock_domain):
+    output = call(function, device, flags=CONFIG, domain=stock_domain()).stdout
+    assert f"code={VIR_ERR_DEVICE_MISSING} the domain's configuration has no such <memory model='spm'>" in output
+    assert "result: -1" in output and "virDomainDefineXML:" not in output
+
+
+@pytest.mark.parametrize("flags,active", [(LIVE, False), ("3", False), ("0", True)])
+@pytest.mark.parametrize("function", [name for name in DEVICE if name not in ("virDomainAttachDevice",
+                                                                             "virDomainDetachDevice")])
+def test_a_running_guest_is_refused(function, flags, active, call, stock_domain):
+    device = "ua-spm0" if function.endswith("Alias") else BY_ALIAS
+    output = call(function, device, flags=flags, domain=stock_domain(active)).stdout
+    assert f"code={VIR_ERR_OPERATION_UNSUPPORTED} <memory model='spm'> cannot be attached" in output
+    assert "result: -1" in output and "virDomainDefineXML:" not in output and f"{function}:" not in output
+
+
+@pytest.mark.parametrize("function", ["virDomainAttachDevice", "virDomainDetachDevice"])
+def test_the_oldest_functions_mean_a_running_guest(function, call, stock_domain):
+    output = call(function, BY_ALIAS, domain=stock_domain()).stdout
+    assert f"code={VIR_ERR_OPERATION_UNSUPPORTED} " in output
+
+
+@pytest.mark.parametrize("function", DEVICE)
+@pytest.mark.parametrize("device", ["<memory model='dimm'/>", "<disk name='spm'/>", "ua-other", "spm"])
+def test_other_devices_are_left_to_libvirt(function, device, call, stock_domain):
+    output = call(function, device, flags=CONFIG, domain=stock_domain()).stdout
+    assert f"{function}:\n{device}" in output and "result: 0" in output
+
+
+def test_an_attached_device_is_validated(call, stock_domain):
+    device = DEVICE_XML.replace("<node>1<", "<node>4<")
+    output = call("virDomainAttachDeviceFlags", device, flags=CONFIG, domain=stock_domain()).stdout
+    assert f"code={VIR_ERR_CONFIG_UNSUPPORTED} " in output and "virDomainDefineXML:" not in output

@@ -5,8 +5,12 @@
  *   SPM_INTERPOSED(type, name, parameters)  exported by the plugin in place of libvirt's
  *   SPM_CALLED(type, name, parameters)      called only; all of them must be there
  *   SPM_OPTIONAL(type, name, parameters)    called if it is there
- * No include guard, for that reason. */
+ * No include guard, for that reason.
+ *
+ * The virDomainMigrate*3 functions and the last two are private, yet every libvirt from 9.0 to 12.8 exports
+ * them for its own daemons (src/libvirt_internal.h, src/util/virerror.h), and their types have not changed. */
 
+/* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXMLFlags, (virConnectPtr conn, const char *xml, unsigned int flags))
 SPM_INTERPOSED(virDomainPtr, virDomainCreateXML, (virConnectPtr conn, const char *xml, unsigned int flags))
@@ -15,11 +19,79 @@ SPM_INTERPOSED(virDomainPtr, virDomainCreateXMLWithFiles,
 SPM_INTERPOSED(virDomainPtr, virDomainCreateLinux, (virConnectPtr conn, const char *xml, unsigned int flags))
 SPM_INTERPOSED(char *, virConnectDomainXMLToNative,
                (virConnectPtr conn, const char *format, const char *xml, unsigned int flags))
+
+/* A domain goes out. */
 SPM_INTERPOSED(char *, virDomainGetXMLDesc, (virDomainPtr domain, unsigned int flags))
+SPM_INTERPOSED(char *, virDomainSaveImageGetXMLDesc, (virConnectPtr conn, const char *file, unsigned int flags))
+SPM_INTERPOSED(char *, virDomainManagedSaveGetXMLDesc, (virDomainPtr domain, unsigned int flags))
+SPM_INTERPOSED(char *, virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr snapshot, unsigned int flags))
+SPM_INTERPOSED(char *, virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr checkpoint, unsigned int flags))
+
+/* Saved domains. */
+SPM_INTERPOSED(int, virDomainSaveImageDefineXML,
+               (virConnectPtr conn, const char *file, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainSaveFlags,
+               (virDomainPtr domain, const char *file, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainSaveParams,
+               (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags))
+SPM_INTERPOSED(int, virDomainRestoreFlags,
+               (virConnectPtr conn, const char *file, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainRestoreParams,
+               (virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags))
+SPM_INTERPOSED(virDomainSnapshotPtr, virDomainSnapshotCreateXML,
+               (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(virDomainCheckpointPtr, virDomainCheckpointCreateXML,
+               (virDomainPtr domain, const char *xml, unsigned int flags))
+
+/* Migration: the public functions, and those that a client calls in a daemon. */
+SPM_INTERPOSED(virDomainPtr, virDomainMigrate2,
+               (virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags, const char *name,
+                const char *uri, unsigned long bandwidth))
+SPM_INTERPOSED(virDomainPtr, virDomainMigrate3,
+               (virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
+                unsigned int flags))
+SPM_INTERPOSED(int, virDomainMigrateToURI2,
+               (virDomainPtr domain, const char *dest, const char *uri, const char *xml, unsigned long flags,
+                const char *name, unsigned long bandwidth))
+SPM_INTERPOSED(int, virDomainMigrateToURI3,
+               (virDomainPtr domain, const char *dest, virTypedParameterPtr params, unsigned int nparams,
+                unsigned int flags))
+SPM_INTERPOSED(char *, virDomainMigrateBegin3,
+               (virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
+                unsigned long flags, const char *name, unsigned long resource))
+SPM_INTERPOSED(char *, virDomainMigrateBegin3Params,
+               (virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
+                int *cookie_out_size, unsigned int flags))
+SPM_INTERPOSED(int, virDomainMigratePrepare3,
+               (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
+                int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags, const char *name,
+                unsigned long resource, const char *xml))
+SPM_INTERPOSED(int, virDomainMigratePrepare3Params,
+               (virConnectPtr conn, virTypedParameterPtr params, int nparams, const char *cookie_in,
+                int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out, unsigned int flags))
+SPM_INTERPOSED(int, virDomainMigratePerform3,
+               (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,
+                char **cookie_out, int *cookie_out_size, const char *dest, const char *uri, unsigned long flags,
+                const char *name, unsigned long resource))
+SPM_INTERPOSED(int, virDomainMigratePerform3Params,
+               (virDomainPtr domain, const char *dest, virTypedParameterPtr params, int nparams,
+                const char *cookie_in, int cookie_in_size, char **cookie_out, int *cookie_out_size,
+                unsigned int flags))
+
+/* One device. */
+SPM_INTERPOSED(int, virDomainAttachDevice, (virDomainPtr domain, const char *xml))
+SPM_INTERPOSED(int, virDomainAttachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainUpdateDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainDetachDevice, (virDomainPtr domain, const char *xml))
+SPM_INTERPOSED(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags))
 
 SPM_CALLED(const char *, virConnectGetType, (virConnectPtr conn))
 SPM_CALLED(int, virConnectGetLibVersion, (virConnectPtr conn, unsigned long *version))
-/* Private, yet exported by every libvirt from 9.0 to 12.8 for its own daemons (src/util/virerror.h). */
+SPM_CALLED(virConnectPtr, virDomainGetConnect, (virDomainPtr domain))
+SPM_CALLED(int, virDomainIsActive, (virDomainPtr domain))
+SPM_CALLED(int, virDomainFree, (virDomainPtr domain))
 SPM_CALLED(void, virReportErrorHelper,
            (int domain, int code, const char *file, const char *function, size_t line, const char *format, ...))
 SPM_OPTIONAL(void, virDispatchError, (virConnectPtr conn))

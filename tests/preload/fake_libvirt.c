@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A libvirt.so.0 that prints what it is called with.
  *
- * A connection and a domain are strings: the connection's type, and the XML that the domain has. */
+ * A connection is a string, its type. A domain, a snapshot and a checkpoint are strings: the XML that they
+ * have. A domain is active when its XML says id='1'. */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,80 +20,111 @@ static void *
 record(const char *function, const char *xml)
 {
     printf("%s:\n%s", function, xml ? xml : "(null)\n");
-    return (void *)"domain";
+    return (void *)"object";
 }
 
-virDomainPtr
-virDomainDefineXML(virConnectPtr conn, const char *xml)
+static void *
+record_params(const char *function, virTypedParameterPtr params, int nparams)
 {
-    (void)conn;
-    return record(__func__, xml);
+    for (int i = 0; i < nparams; i++) {
+        printf("%s:\n", params[i].field);
+        record(function, params[i].value.s);
+    }
+    return (void *)"object";
 }
 
-virDomainPtr
-virDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    (void)conn;
-    (void)flags;
-    return record(__func__, xml);
-}
+/* clang-format off: one line a function */
+#define OBJECT(type, name, parameters, value) type name parameters { return (type)value; }
+#define NUMBER(name, parameters, value) int name parameters { return value ? 0 : -1; }
+#define TEXT(name, parameters, value) char *name parameters { return strdup((const char *)value); }
+#define XML record(__func__, xml)
+#define PARAMS record_params(__func__, params, (int)nparams)
+#define ULONG unsigned long
 
-virDomainPtr
-virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    (void)conn;
-    (void)flags;
-    return record(__func__, xml);
-}
-
-virDomainPtr
-virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xml, unsigned int nfiles, int *files,
-                            unsigned int flags)
-{
-    (void)conn;
-    (void)nfiles;
-    (void)files;
-    (void)flags;
-    return record(__func__, xml);
-}
-
+OBJECT(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml), XML)
+OBJECT(virDomainPtr, virDomainDefineXMLFlags, (virConnectPtr conn, const char *xml, unsigned int flags), XML)
+OBJECT(virDomainPtr, virDomainCreateXML, (virConnectPtr conn, const char *xml, unsigned int flags), XML)
+OBJECT(virDomainPtr, virDomainCreateXMLWithFiles,
+       (virConnectPtr conn, const char *xml, unsigned int nfiles, int *files, unsigned int flags), XML)
 #ifndef SPM_FAKE_INCOMPLETE
-virDomainPtr
-virDomainCreateLinux(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    (void)conn;
-    (void)flags;
-    return record(__func__, xml);
-}
+OBJECT(virDomainPtr, virDomainCreateLinux, (virConnectPtr conn, const char *xml, unsigned int flags), XML)
 #endif
+TEXT(virConnectDomainXMLToNative,
+     (virConnectPtr conn, const char *format, const char *xml, unsigned int flags), XML)
+TEXT(virDomainGetXMLDesc, (virDomainPtr domain, unsigned int flags), domain)
+TEXT(virDomainSaveImageGetXMLDesc, (virConnectPtr conn, const char *file, unsigned int flags), file)
+TEXT(virDomainManagedSaveGetXMLDesc, (virDomainPtr domain, unsigned int flags), domain)
+TEXT(virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr snapshot, unsigned int flags), snapshot)
+TEXT(virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr checkpoint, unsigned int flags), checkpoint)
+NUMBER(virDomainSaveImageDefineXML,
+       (virConnectPtr conn, const char *file, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainSaveFlags, (virDomainPtr domain, const char *file, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainSaveParams,
+       (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags), PARAMS)
+NUMBER(virDomainRestoreFlags,
+       (virConnectPtr conn, const char *file, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainRestoreParams,
+       (virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags), PARAMS)
+OBJECT(virDomainSnapshotPtr, virDomainSnapshotCreateXML,
+       (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+OBJECT(virDomainCheckpointPtr, virDomainCheckpointCreateXML,
+       (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+OBJECT(virDomainPtr, virDomainMigrate2,
+       (virDomainPtr domain, virConnectPtr dest, const char *xml, ULONG flags, const char *name,
+        const char *uri, ULONG bandwidth), XML)
+OBJECT(virDomainPtr, virDomainMigrate3,
+       (virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
+        unsigned int flags), PARAMS)
+NUMBER(virDomainMigrateToURI2,
+       (virDomainPtr domain, const char *dest, const char *uri, const char *xml, ULONG flags,
+        const char *name, ULONG bandwidth), XML)
+NUMBER(virDomainMigrateToURI3,
+       (virDomainPtr domain, const char *dest, virTypedParameterPtr params, unsigned int nparams,
+        unsigned int flags), PARAMS)
+TEXT(virDomainMigrateBegin3,
+     (virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size, ULONG flags,
+      const char *name, ULONG resource), XML)
+TEXT(virDomainMigrateBegin3Params,
+     (virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
+      int *cookie_out_size, unsigned int flags), PARAMS)
+NUMBER(virDomainMigratePrepare3,
+       (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
+        int *cookie_out_size, const char *uri_in, char **uri_out, ULONG flags, const char *name,
+        ULONG resource, const char *xml), XML)
+NUMBER(virDomainMigratePrepare3Params,
+       (virConnectPtr conn, virTypedParameterPtr params, int nparams, const char *cookie_in,
+        int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out, unsigned int flags), PARAMS)
+NUMBER(virDomainMigratePerform3,
+       (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size, char **cookie_out,
+        int *cookie_out_size, const char *dest, const char *uri, ULONG flags, const char *name,
+        ULONG resource), XML)
+NUMBER(virDomainMigratePerform3Params,
+       (virDomainPtr domain, const char *dest, virTypedParameterPtr params, int nparams,
+        const char *cookie_in, int cookie_in_size, char **cookie_out, int *cookie_out_size,
+        unsigned int flags), PARAMS)
+NUMBER(virDomainAttachDevice, (virDomainPtr domain, const char *xml), XML)
+NUMBER(virDomainAttachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainUpdateDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainDetachDevice, (virDomainPtr domain, const char *xml), XML)
+NUMBER(virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags),
+       record(__func__, alias))
 
-char *
-virConnectDomainXMLToNative(virConnectPtr conn, const char *format, const char *xml, unsigned int flags)
-{
-    (void)conn;
-    (void)format;
-    (void)flags;
-    record(__func__, xml);
-    return strdup("argv\n");
-}
+OBJECT(const char *, virConnectGetType, (virConnectPtr conn), conn)
+OBJECT(virConnectPtr, virDomainGetConnect, (virDomainPtr domain), (domain ? "QEMU" : NULL))
+NUMBER(virDomainFree, (virDomainPtr domain), domain)
+/* clang-format on */
 
-char *
-virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags)
+int
+virDomainIsActive(virDomainPtr domain)
 {
-    (void)flags;
-    return strdup((const char *)domain);
-}
-
-const char *
-virConnectGetType(virConnectPtr conn)
-{
-    return (const char *)conn;
+    return strstr((const char *)domain, "id='1'") != NULL;
 }
 
 int
 virConnectGetLibVersion(virConnectPtr conn, unsigned long *version)
 {
-    (void)conn;
     *version = 11003000;
     return 0;
 }
@@ -103,9 +135,6 @@ virReportErrorHelper(int domain, int code, const char *file, const char *functio
 {
     va_list args;
 
-    (void)file;
-    (void)function;
-    (void)line;
     printf("error domain=%d code=%d ", domain, code);
     va_start(args, format);
     vprintf(format, args);
@@ -116,6 +145,5 @@ virReportErrorHelper(int domain, int code, const char *file, const char *functio
 void
 virDispatchError(virConnectPtr conn)
 {
-    (void)conn;
     printf("dispatched\n");
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the wrappers share: libvirt's own functions, and translation that leaves libvirt's errors. */
+
+#pragma once
+
+#include <glib.h>
+#include <libvirt/libvirt.h>
+
+#include "qemu_spm_caps.h"
+
+#define SPM_EXPORT __attribute__((visibility("default")))
+
+/* The compiler checks the table against libvirt's headers, as far as they declare a function. */
+#define SPM_INTERPOSED(type, name, parameters) type name parameters;
+#define SPM_CALLED(type, name, parameters)
+#define SPM_OPTIONAL(type, name, parameters)
+#include "symbols.h"
+#undef SPM_INTERPOSED
+#undef SPM_CALLED
+#undef SPM_OPTIONAL
+
+typedef struct {
+    gboolean armed; /* every symbol that is needed was found */
+#define SPM_INTERPOSED(type, name, parameters) type(*name) parameters;
+#define SPM_CALLED SPM_INTERPOSED
+#define SPM_OPTIONAL SPM_INTERPOSED
+#include "symbols.h"
+#undef SPM_INTERPOSED
+#undef SPM_CALLED
+#undef SPM_OPTIONAL
+} SpmLibvirt;
+
+const SpmLibvirt *spm_libvirt(void);
+void spm_report(virConnectPtr conn, int code, const char *message);
+void spm_report_error(virConnectPtr conn, const GError *error);
+gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
+gboolean spm_in(virConnectPtr conn, const char **xml, char **stock);
+gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
+char *spm_out(char *xml);

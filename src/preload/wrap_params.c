@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Wrappers of functions that take documents among typed parameters. */
+
+#include <string.h>
+
+#include "plugin.h"
+#include "spm_translate.h"
+
+/* Parameters that hold a domain. */
+static const char *const spm_param_names[] = {
+    VIR_MIGRATE_PARAM_DEST_XML,
+    VIR_MIGRATE_PARAM_PERSIST_XML,
+    VIR_DOMAIN_SAVE_PARAM_DXML,
+    NULL,
+};
+
+/* A copy of the caller's parameters, with documents of our own in place of some of them. */
+typedef struct {
+    virTypedParameterPtr params;
+    GPtrArray *documents;
+} SpmParams;
+
+static void
+spm_params_clear(SpmParams *params)
+{
+    g_free(params->params);
+    g_clear_pointer(&params->documents, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmParams, spm_params_clear)
+
+static gboolean
+spm_param_is_document(const virTypedParameter *param)
+{
+    return param->type == VIR_TYPED_PARAM_STRING && g_strv_contains(spm_param_names, param->field);
+}
+
+/* spm_in() for every document among @params, which is replaced by a copy when one of them changes. The
+ * caller's own are left as they are. */
+static gboolean
+spm_in_params(virConnectPtr conn, virTypedParameterPtr *params, int nparams, SpmParams *stock)
+{
+    for (int i = 0; *params && i < nparams; i++) {
+        g_autofree char *document = NULL;
+        const char *xml = (*params)[i].value.s;
+
+        if (!spm_param_is_document(&(*params)[i]))
+            continue;
+        if (!spm_in(conn, &xml, &document))
+            return FALSE;
+        if (!document)
+            continue;
+        if (!stock->params) {
+            stock->params = g_memdup2(*params, (gsize)nparams * sizeof(**params));
+            stock->documents = g_ptr_array_new_with_free_func(g_free);
+            *params = stock->params;
+        }
+        (*params)[i].value.s = document;
+        g_ptr_array_add(stock->documents, g_steal_pointer(&document));
+    }
+    return TRUE;
+}
+
+static gboolean
+spm_in_params_domain(virDomainPtr domain, virTypedParameterPtr *params, int nparams, SpmParams *stock)
+{
+    for (int i = 0; *params && i < nparams; i++) {
+        if (spm_param_is_document(&(*params)[i]) && spm_libvirt()->armed)
+            return spm_in_params(spm_libvirt()->virDomainGetConnect(domain), params, nparams, stock);
+    }
+    return TRUE;
+}
+
+SPM_EXPORT int
+virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
+               : -1;
+}
+
+SPM_EXPORT int
+virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params(conn, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainRestoreParams(conn, params, nparams, flags)
+               : -1;
+}
+
+SPM_EXPORT virDomainPtr
+virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
+                  unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
+               : NULL;
+}
+
+SPM_EXPORT int
+virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterPtr params,
+                       unsigned int nparams, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
+               : -1;
+}
+
+SPM_EXPORT char *
+virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
+                             int *cookie_out_size, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
+                                                             cookie_out_size, flags)
+               : NULL;
+}
+
+SPM_EXPORT int
+virDomainMigratePrepare3Params(virConnectPtr conn, virTypedParameterPtr params, int nparams,
+                               const char *cookie_in, int cookie_in_size, char **cookie_out,
+                               int *cookie_out_size, char **uri_out, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params(conn, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainMigratePrepare3Params(conn, params, nparams, cookie_in,
+                                                               cookie_in_size, cookie_out, cookie_out_size,
+                                                               uri_out, flags)
+               : -1;
+}
+
+SPM_EXPORT int
+virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedParameterPtr params,
+                               int nparams, const char *cookie_in, int cookie_in_size, char **cookie_out,
+                               int *cookie_out_size, unsigned int flags)
+{
+    g_auto(SpmParams) stock = { 0 };
+
+    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+               ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
+                                                               cookie_in_size, cookie_out, cookie_out_size,
+                                                               flags)
+               : -1;
+}
