@@ -1,0 +1,115 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What every script here shares: where things are, progress that a person can follow, the cache,
+# and Debian suites beside the host's own. Source it; it sets no shell options and starts nothing.
+
+# shellcheck disable=SC2034 # for those who source this
+SPM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SPM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/libvirt-spm
+SPM_MIRROR=${SPM_MIRROR:-http://deb.debian.org/debian}
+SPM_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+PATH=$PATH:/usr/sbin:/sbin # whoever entered by chroot or su may have neither
+
+# say TEXT...: one line of progress on stderr, with the seconds since the first script began.
+export SPM_STARTED=${SPM_STARTED:-$EPOCHSECONDS}
+say() {
+    printf '[%4ds] %s\n' "$((EPOCHSECONDS - SPM_STARTED))" "$*" >&2
+}
+
+# die TEXT...: say why and end the script.
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# run_logged TITLE LOG COMMAND...: run COMMAND with its output in LOG. Its last line is shown every
+# 15 seconds, so that a person sees that a long step still moves; the end of LOG if it fails.
+run_logged() {
+    local title=$1 log=$2 pid rc=0 waited=0
+    shift 2
+    say "$title"
+    "$@" >"$log" 2>&1 &
+    pid=$!
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.2
+        waited=$((waited + 1))
+        if ((waited % 75 == 0)); then
+            say "  ... $(tail -n 1 "$log" | tr -d '\r' | cut -c1-100)"
+        fi
+    done
+    wait "$pid" || rc=$?
+    if ((rc)); then
+        tail -n 40 "$log" >&2
+        say "failed ($rc): $title; the whole log is $log"
+    fi
+    return "$rc"
+}
+
+# cache_key FILE-OR-TEXT...: a short hash over all inputs; files and folders by content, the rest as
+# text. A cached result is named by it, so that any changed input makes a new one.
+cache_key() {
+    local input
+    for input in "$@"; do
+        if [[ -d $input ]]; then
+            (cd "$input" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum)
+        elif [[ -f $input ]]; then
+            sha256sum <"$input"
+        else
+            printf '%s\n' "$input"
+        fi
+    done | sha256sum | cut -c1-16
+}
+
+# cached NAME BUILDER [ARG...]: print the folder $SPM_CACHE/NAME. When it does not exist, BUILDER is
+# called with an empty folder as its last argument first, and that folder becomes it by one rename:
+# what is in the cache is whole. A lock keeps two builders of one result from doing the work twice.
+cached() {
+    local name=$1 dir=$SPM_CACHE/$1 work
+    shift
+    mkdir -p "$SPM_CACHE"
+    exec {cached_lock}>"$SPM_CACHE/.$name.lock"
+    flock "$cached_lock"
+    if [[ ! -d $dir ]]; then
+        work=$(mktemp -d "$SPM_CACHE/.$name.XXXXXX")
+        chmod 755 "$work"
+        if ! "$@" "$work" >&2; then
+            rm -rf "$work"
+            exec {cached_lock}>&-
+            return 1
+        fi
+        mv "$work" "$dir"
+    fi
+    exec {cached_lock}>&-
+    printf '%s\n' "$dir"
+}
+
+# private_apt SUITES TOOL ARG...: run an apt TOOL (apt-get, apt-cache) on lists of its own that hold
+# nothing but SUITES: blank-separated, "forky" for binaries, "src:trixie" for sources. The host's
+# sources stay as they are. The lists are fetched once a day.
+private_apt() {
+    local suites=$1 tool=$2 dir suite kind options
+    shift 2
+    dir=$SPM_CACHE/apt/$(cache_key "$suites" "$SPM_MIRROR")
+    mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+    for suite in $suites; do
+        kind=deb
+        [[ $suite == src:* ]] && kind=deb-src
+        printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$SPM_MIRROR" "${suite#src:}"
+    done >"$dir/sources.list"
+    # Check-Valid-Until: a mirror frozen at a date is still good for a reproducible build.
+    # Sandbox::User: the download folder is root's own.
+    options=(
+        -oDir::Etc::sourcelist="$dir/sources.list" -oDir::Etc::sourceparts=/nonexistent
+        -oDir::State::lists="$dir/lists" -oDir::Cache="$dir/cache"
+        -oAcquire::Check-Valid-Until=false -oAPT::Sandbox::User=root -oAcquire::Languages=none
+    )
+    if [[ -z $(find "$dir/updated" -mmin -1440 2>/dev/null) ]]; then
+        apt-get "${options[@]}" update -q >"$dir/update.log" 2>&1 || {
+            cat "$dir/update.log" >&2
+            return 1
+        }
+        touch "$dir/updated"
+    fi
+    "$tool" "${options[@]}" "$@"
+}

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Reads the tables that an emulator hands to the firmware: E820, SRAT, HMAT."""
+
+import struct
+from typing import NamedTuple
+
+E820_RAM = 1
+E820_RESERVED = 2
+E820_SOFT_RESERVED = 0xEFFFFFFF
+
+SRAT_ENABLED = 1
+SRAT_HOTPLUGGABLE = 2
+SRAT_NON_VOLATILE = 4
+
+
+class Range(NamedTuple):
+    """A range of the E820 map."""
+
+    address: int
+    length: int
+    type: int
+
+
+class Affinity(NamedTuple):
+    """A memory affinity structure of the SRAT."""
+
+    node: int
+    address: int
+    length: int
+    flags: int
+
+
+def e820(machine):
+    """The E820 entries, in the table's order."""
+    data = machine.firmware_file("etc/e820")
+    return [Range(*entry) for entry in struct.iter_unpack("<QQI", data)]
+
+
+def merged(ranges):
+    """Sort ranges; those of one type that touch become one."""
+    result = []
+    for entry in sorted(map(tuple, ranges)):
+        address, length, kind = entry
+        if result and result[-1].type == kind and result[-1].address + result[-1].length == address:
+            length += result[-1].length
+            address = result.pop().address
+        result.append(Range(address, length, kind))
+    return result
+
+
+def acpi_table(machine, signature):
+    """The bytes of an ACPI table, or None if there is none of that name."""
+    data = machine.firmware_file("etc/acpi/tables")
+    at = 0
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        if not name.strip(b"\0"):
+            break
+        if name == signature.encode():
+            return data[at:at + length]
+        # The FACS comes first and says its length like any other table.
+        at += length
+    return None
+
+
+def structures(table, start, header):
+    """Yield (type, bytes) of the structures in a table from start on."""
+    at = start
+    while at < len(table):
+        kind, length = struct.unpack_from(header, table, at)
+        yield kind, table[at:at + length]
+        at += length
+
+
+def srat_memory(machine):
+    """The memory entries of the SRAT that are not empty, in the table's order."""
+    entries = []
+    for kind, data in structures(acpi_table(machine, "SRAT"), 48, "<BB"):
+        if kind == 1:
+            node, _, address, length, _, flags = struct.unpack_from("<IHQQII", data, 2)
+            if length:
+                entries.append(Affinity(node, address, length, flags))
+    return entries
+
+
+def hmat_domains(machine):
+    """The memory proximity domains that the HMAT has attributes for: {domain: initiator or None}."""
+    domains = {}
+    for kind, data in structures(acpi_table(machine, "HMAT"), 40, "<HxxI"):
+        if kind == 0:
+            flags, _, initiator, memory = struct.unpack_from("<HHII", data, 8)
+            assert memory not in domains, f"domain {memory} is described twice"
+            domains[memory] = initiator if flags & 1 else None
+    return domains
