@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Build or fetch the parts that the tests and the demo put together, and export where they are.
+# Source it after common.sh. What is there already costs a moment only.
+
+# build_plugin [MESON-OPTION...]: the plugin and virt-spm, in build/.
+build_plugin() {
+    export SPM_BUILD=$SPM_ROOT/build
+    export SPM_PLUGIN=$SPM_BUILD/src/libvirt-spm.so
+    mkdir -p "$SPM_BUILD"
+    run_logged "building the plugin and virt-spm" "$SPM_BUILD/build.log" \
+        run_meson "$@"
+}
+
+run_meson() {
+    if [[ ! -f $SPM_BUILD/build.ninja ]]; then
+        meson setup "$SPM_BUILD" "$SPM_ROOT" "$@" || return
+    elif (($#)); then
+        meson configure "$SPM_BUILD" "$@" || return
+    fi
+    meson compile -C "$SPM_BUILD"
+}
+
+# find_emulator: QEMU with spm-memory and the patched SeaBIOS.
+find_emulator() {
+    local folder
+    folder=$("$SPM_ROOT/scripts/build-qemu") || return
+    export SPM_QEMU=$folder/bin/qemu-system-x86_64
+}
+
+# find_guest: the guest's kernel and initramfs, and the UEFI firmware it boots with.
+find_guest() {
+    SPM_GUEST=$("$SPM_ROOT/scripts/build-guest") || return
+    SPM_OVMF=$("$SPM_ROOT/scripts/fetch-ovmf") || return
+    export SPM_GUEST SPM_OVMF
+}

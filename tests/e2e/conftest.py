@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the end-to-end tests share: the parts under test, libvirtds, booted guests, kept logs."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemon import Daemon
+from domains import Defined, Seen, running
+from stack import Stack
+
+LOGS = Path(__file__).resolve().parents[2] / "build/e2e-logs"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Keep the logs of every daemon and guest of a test that failed."""
+    outcome = yield
+    result = outcome.get_result()
+    if result.failed and Daemon.alive:
+        folder = LOGS / re.sub(r"\W+", "-", item.nodeid)
+        for number, daemon in enumerate(Daemon.alive):
+            daemon.keep_logs(folder / str(number))
+            result.sections.append(("libvirtd", daemon.errors()))
+        result.sections.append(("logs", str(folder)))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The parts under test. A missing one is a failure where the tests must run."""
+    try:
+        if "SPM_SANDBOX" not in os.environ:
+            raise LookupError("libvirtd is started inside scripts/sandbox only; scripts/check e2e does it")
+        return Stack.from_environment()
+    except LookupError as error:
+        if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def daemon(stack: Stack) -> Iterator[Daemon]:
+    """A libvirtd with the plugin, for all tests that do not stop it."""
+    with Daemon(stack.plugin) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def plain_daemon(stack: Stack) -> Iterator[Daemon]:
+    """A libvirtd without the plugin."""
+    with Daemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def defined(daemon: Daemon, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Defined]:
+    """The domain that the parameter names, defined with the plugin."""
+    domain = Defined(daemon, stack, request.param)
+    yield domain
+    domain.undefine()
+
+
+@pytest.fixture(scope="module")
+def booted(daemon: Daemon, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Seen]:
+    """The guest of the domain and firmware that the parameter names, booted with the plugin."""
+    domain = Defined(daemon, stack, *request.param)
+    try:
+        with running(domain) as seen:
+            yield seen
+    finally:
+        domain.undefine()

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The parts under test, and where they are."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the parts of the whole are; scripts/check tells it through the environment."""
+
+    emulator: Path
+    plugin: Path
+    guest: Path
+    ovmf: Path
+
+    VARIABLES: ClassVar[dict[str, str]] = {
+        "emulator": "SPM_QEMU", "plugin": "SPM_PLUGIN", "guest": "SPM_GUEST", "ovmf": "SPM_OVMF"}
+
+    @classmethod
+    def from_environment(cls) -> "Stack":
+        """Raises LookupError that names what is missing."""
+        values = {name: os.environ.get(variable) for name, variable in cls.VARIABLES.items()}
+        for name, variable in cls.VARIABLES.items():
+            value = values[name]
+            if not value:
+                raise LookupError(f"{variable} does not say where the {name} is")
+            if not Path(value).exists():
+                raise LookupError(f"{variable}: there is no {value}")
+        return cls(**{name: Path(value) for name, value in values.items() if value})

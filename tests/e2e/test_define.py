@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Domains with SPM go into stock libvirtd and come back."""
+
+import pytest
+from argv import Argv
+from daemon import Daemon
+from domains import Defined, fit_domain, memory_devices, read_domain
+from layouts import SPM_NODES
+from stack import Stack
+
+all_domains = pytest.mark.parametrize("defined", SPM_NODES, indirect=True)
+only_single = pytest.mark.parametrize("defined", ["single"], indirect=True)
+
+
+@all_domains
+def test_spm_comes_back_first_among_memory_devices(defined: Defined) -> None:
+    devices = memory_devices(defined.xml())
+    nodes = SPM_NODES[defined.name]
+    assert [device.get("model") for device in devices] == ["spm"] * len(nodes) + ["dimm"]
+    assert [int(device.findtext("target/node", "")) for device in devices] == [*nodes, 0]
+
+
+@all_domains
+def test_dump_shows_nothing_of_the_carrier(defined: Defined) -> None:
+    assert "qemu:" not in defined.xml()
+
+
+@all_domains
+def test_stored_domain_is_stock_xml(defined: Defined) -> None:
+    stored = defined.daemon.stored_xml(defined.name)
+    assert "model='spm'" not in stored
+    assert "spm-memory" in stored
+
+
+@all_domains
+@pytest.mark.parametrize("from_file", [False, True], ids=["from-domain", "from-file"])
+def test_native_argv_has_spm_before_the_dimm(defined: Defined, from_file: bool) -> None:
+    source = ["--xml", str(defined.file)] if from_file else ["--domain", defined.name]
+    argv = Argv.from_native(defined.daemon.call("domxml-to-native", "qemu-argv", *source))
+    nodes = SPM_NODES[defined.name]
+    assert [device["node"] for device in argv.drivers("spm-memory")] == nodes
+    assert argv.memory_order() == ["spm-memory"] * 2 * len(nodes) + ["pc-dimm"] * 2
+
+
+@all_domains
+def test_defining_the_dump_again_changes_nothing(defined: Defined) -> None:
+    dumped, stored = defined.xml(), defined.daemon.stored_xml(defined.name)
+    defined.daemon.call("define", "/dev/stdin", stdin=dumped)
+    assert defined.xml() == dumped
+    assert defined.daemon.stored_xml(defined.name) == stored
+
+
+@only_single
+def test_libvirtd_really_has_the_plugin(defined: Defined, stack: Stack) -> None:
+    with open(f"/proc/{defined.daemon.pid}/maps", encoding="ascii") as maps:
+        assert stack.plugin.name in maps.read()
+
+
+@pytest.mark.parametrize("name", ["plain", "own-override", "mentions-spm"])
+def test_domain_without_spm_comes_back_the_same(
+        daemon: Daemon, plain_daemon: Daemon, stack: Stack, name: str) -> None:
+    text = fit_domain(read_domain(name), stack, "seabios", daemon.serial_path(name))
+    seen = []
+    for each in daemon, plain_daemon:
+        each.call("define", "/dev/stdin", stdin=text)
+        seen.append([
+            each.call("dumpxml", name), each.call("dumpxml", "--migratable", name), each.stored_xml(name),
+            each.call("domxml-to-native", "qemu-argv", "--domain", name)])
+        each.call("undefine", name)
+    assert seen[0] == seen[1]
