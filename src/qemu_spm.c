@@ -23,6 +23,8 @@
 /* The size of the default hugepages of x86, which are mounted there. */
 #define SPM_HUGEPAGE_KIB 2048
 
+#define SPM_SHORT_NAME_CHARACTERS 20
+
 /* What the backend of one spm element is made of, after the domain's defaults were looked up. */
 typedef struct {
     SpmAccess access;
@@ -86,10 +88,16 @@ spm_cpuset_contains(const char *cpuset, unsigned int node)
     return node < nodes->len && g_array_index(nodes, gboolean, node);
 }
 
-/* The size of the <page> of <hugepages> that applies to @cell: one that names the cell, else one that
- * names none; 0 without hugepages. */
-static guint64
-spm_find_hugepage(const SpmDomainDef *def, unsigned int cell)
+/**
+ * spm_qemu_hugepage:
+ * @def: a definition
+ * @cell: one of its cells
+ *
+ * Returns: the size in KiB of the <page> of <hugepages> that applies to @cell: one that names the cell,
+ *   else one that names none; 0 without hugepages
+ */
+guint64
+spm_qemu_hugepage(const SpmDomainDef *def, unsigned int cell)
 {
     xmlNodePtr hugepages = spm_xml_find(def->root, "memoryBacking/hugepages");
     g_autoptr(GPtrArray) pages = spm_xml_children(hugepages, NULL, "page");
@@ -189,7 +197,7 @@ spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuO
     backend->access = spm_find_access(def, spm, cell);
     backend->discard = spm_find_discard(def, spm, cell);
     backend->source = spm_xml_attr(spm_xml_find(def->root, "memoryBacking/source"), "type");
-    backend->pagesize = spm->pagesize ? spm->pagesize : spm_find_hugepage(def, id);
+    backend->pagesize = spm->pagesize ? spm->pagesize : spm_qemu_hugepage(def, id);
     if (spm->path || backend->pagesize == SPM_SYSTEM_PAGE_KIB)
         backend->pagesize = 0;
     /* a file is filled before the guest starts, except a real persistent memory, which would wear */
@@ -232,10 +240,19 @@ spm_backend_type(const SpmMemoryDef *spm, const SpmBackend *backend)
     return "memory-backend-ram";
 }
 
+/* The part of a domain's name that libvirt uses in paths (virDomainDefGetShortName). */
+static char *
+spm_short_name(const SpmDomainDef *def)
+{
+    const char *name = def->name ? def->name : "";
+
+    return g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), SPM_SHORT_NAME_CHARACTERS));
+}
+
 static char *
 spm_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
 {
-    const char *name = def->name ? def->name : "";
+    g_autofree char *name = spm_short_name(def);
 
     if (spm->path)
         return g_strdup(spm->path);

@@ -5,4 +5,5 @@
 
 #include "qemu_spm_caps.h"
 
+guint64 spm_qemu_hugepage(const SpmDomainDef *def, unsigned int cell);
 GStrv spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options);

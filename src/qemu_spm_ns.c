@@ -56,9 +56,10 @@ spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias)
     for (xmlNodePtr device = override ? spm_xml_first(override, ns, "device") : NULL; device;
          device = spm_xml_next(device, ns, "device")) {
         g_autofree char *name = spm_xml_attr(device, "alias");
+        xmlNodePtr frontend = spm_xml_first(device, ns, "frontend");
 
-        if (g_strcmp0(name, alias) == 0)
-            return spm_xml_first(device, ns, "frontend");
+        if (frontend && g_strcmp0(name, alias) == 0)
+            return frontend;
     }
     return NULL;
 }

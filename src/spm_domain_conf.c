@@ -205,18 +205,30 @@ spm_grammar_find(const xmlChar *name)
     return NULL;
 }
 
+/* The name as it stands in the document, with its prefix. */
+static char *
+spm_written_name(const xmlNs *ns, const xmlChar *name)
+{
+    if (ns && ns->prefix)
+        return g_strdup_printf("%s:%s", (const char *)ns->prefix, (const char *)name);
+    return g_strdup((const char *)name);
+}
+
 static void
 spm_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faults)
 {
     for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
-        g_autofree char *value = spm_xml_attr(node, (const char *)attr->name);
+        g_autofree char *name = spm_written_name(attr->ns, attr->name);
         g_autofree char *known = NULL;
+        xmlChar *value;
 
-        if (!attr->ns && g_strv_contains(grammar->attributes, (const char *)attr->name))
+        if (!attr->ns && g_strv_contains(grammar->attributes, name))
             continue;
+        value = xmlNodeListGetString(node->doc, attr->children, 1);
         known = spm_join(grammar->attributes, "'", "'");
-        spm_fault(faults, node, "has the unknown attribute %s='%s'; what it may have is %s",
-                  (const char *)attr->name, value ? value : "", known);
+        spm_fault(faults, node, "has the unknown attribute %s='%s'; what it may have is %s", name,
+                  value ? (const char *)value : "", known);
+        xmlFree(value);
     }
 }
 
@@ -241,10 +253,11 @@ spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
         if (child->type == XML_ELEMENT_NODE) {
             if (child->ns || !g_strv_contains(grammar->children, (const char *)child->name)) {
                 g_autofree char *known = spm_join(grammar->children, "<", ">");
+                g_autofree char *name = spm_written_name(child->ns, child->name);
 
                 spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child),
                                "<%s> of <memory model='spm'> is unknown in <%s>; what may stand there is %s",
-                               (const char *)child->name, grammar->name, known);
+                               name, grammar->name, known);
             } else if (spm_is_duplicate(child)) {
                 spm_fault(faults, child, "is given twice");
             } else {
@@ -806,6 +819,23 @@ spm_format_order(SpmDomainDef *def)
     }
 }
 
+/* Sets @slots, ahead of the unit as libvirt writes it; 0 is no attribute. */
+static void
+spm_format_slots(xmlNodePtr node, unsigned int slots)
+{
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+
+    if (slots == 0) {
+        xmlUnsetProp(node, BAD_CAST "slots");
+        return;
+    }
+    if (unit && !xmlHasProp(node, BAD_CAST "slots"))
+        xmlUnsetProp(node, BAD_CAST "unit");
+    spm_xml_set_attr(node, "slots", "%u", slots);
+    if (unit)
+        spm_xml_set_attr(node, "unit", "%s", unit);
+}
+
 static void
 spm_format_max_memory(const SpmDomainDef *def)
 {
@@ -817,18 +847,46 @@ spm_format_max_memory(const SpmDomainDef *def)
 
         node = spm_xml_new(def->root->doc, NULL, "maxMemory");
         xmlNodeAddContent(node, BAD_CAST size);
-        if (def->slots)
-            spm_xml_set_attr(node, "slots", "%u", def->slots);
         spm_xml_set_attr(node, "unit", "KiB");
         if (memory)
             spm_xml_insert_before(memory, node);
         else
             spm_xml_append(def->root, node);
     }
-    if (def->slots)
-        spm_xml_set_attr(node, "slots", "%u", def->slots);
-    else
-        xmlUnsetProp(node, BAD_CAST "slots");
+    spm_format_slots(node, def->slots);
+}
+
+/* TRUE when nothing but its id is said of @cell. */
+static gboolean
+spm_cell_is_bare(const SpmCellDef *cell)
+{
+    static const char *const attributes[] = { "id", "memory", "unit", NULL };
+
+    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
+        if (attr->ns || !g_strv_contains(attributes, (const char *)attr->name))
+            return FALSE;
+    }
+    return cell->memory == 0 && !cell->node->children;
+}
+
+/* Every cell gets the id that it has by its place, which could change, and those for SPM alone one spelling:
+ * translation leaves them out and puts them back. */
+static void
+spm_format_cells(const SpmDomainDef *def)
+{
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        gboolean bare = spm_cell_is_bare(cell);
+
+        while (bare && cell->node->properties)
+            xmlRemoveProp(cell->node->properties);
+        if (!xmlHasProp(cell->node, BAD_CAST "id"))
+            spm_xml_set_attr(cell->node, "id", "%u", cell->id);
+        if (bare) {
+            spm_xml_set_attr(cell->node, "memory", "0");
+            spm_xml_set_attr(cell->node, "unit", "KiB");
+        }
+    }
 }
 
 /**
@@ -836,13 +894,14 @@ spm_format_max_memory(const SpmDomainDef *def)
  * @def: a definition
  *
  * Writes @def back into its document: every spm element in canonical form and before all other memory
- * devices, and <maxMemory>.
+ * devices, <maxMemory>, and the cells that have no memory.
  */
 void
 spm_domain_def_format(SpmDomainDef *def)
 {
     if (def->spms->len == 0)
         return;
+    spm_format_cells(def);
     spm_format_max_memory(def);
     spm_format_order(def);
     for (guint i = 0; i < def->spms->len; i++) {

@@ -18,6 +18,9 @@
 /* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
 #define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
 
+/* QEMU's ACPI_MAX_RAM_SLOTS. */
+#define SPM_SLOTS_MAX 256
+
 typedef struct {
     const char *what; /* for messages */
     unsigned int line;
@@ -69,6 +72,39 @@ spm_validate_domain(const SpmDomainDef *def, unsigned int line, SpmFaults *fault
         spm_refuse(faults, line,
                    "<memory model='spm'> needs <acpi/> in <features>: without ACPI nothing tells the guest "
                    "which NUMA node the memory is");
+}
+
+/* libvirt would refuse the same. But old libvirt is not shown the cells that only SPM uses. */
+static void
+spm_validate_cells(const SpmDomainDef *def, SpmFaults *faults)
+{
+    gboolean counted = TRUE;
+
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        g_autofree char *id = spm_xml_attr(cell->node, "id");
+        g_autofree char *memory = spm_xml_attr(cell->node, "memory");
+        g_autofree char *unit = spm_xml_attr(cell->node, "unit");
+        guint64 number;
+
+        if (id && !spm_parse_number(id, 10, G_MAXINT, &number))
+            spm_refuse(faults, cell->line, "<cell> of <numa> has id='%s'; it must be a whole number", id);
+        else if (!memory)
+            spm_refuse(faults, cell->line,
+                       "<cell id='%u'> of <numa> has no attribute 'memory'; a cell for <memory model='spm'> "
+                       "alone has memory='0'",
+                       cell->id);
+        else if (!spm_parse_size(memory, unit, &number))
+            spm_refuse(faults, cell->line,
+                       "<cell id='%u'> of <numa> has memory='%s' and unit='%s', which is no size", cell->id,
+                       memory, unit ? unit : "KiB");
+        else if (counted && cell->id != i)
+            spm_refuse(faults, cell->line,
+                       "<cell id='%u'> of <numa> should be cell %u: the ids of cells are 0, 1 and so on, "
+                       "each of them once",
+                       cell->id, i);
+        counted = counted && cell->id == i;
+    }
 }
 
 static const SpmCellDef *
@@ -150,11 +186,18 @@ spm_validate_backend(const SpmMemoryDef *spm, SpmFaults *faults)
                    "<memory model='spm'> has discard='yes', which cannot be combined with <path>");
 }
 
+static gboolean
+spm_is_spm_device(xmlNodePtr device)
+{
+    return spm_xml_is(device, NULL, "memory") && spm_memory_node_is_spm(device);
+}
+
 static void
 spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
 {
     xmlNodePtr node = spm_xml_find(spm->node, "alias");
     g_autoptr(GPtrArray) devices = NULL;
+    gboolean behind = FALSE;
 
     if (!node)
         return;
@@ -171,9 +214,10 @@ spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *
         xmlNodePtr device = g_ptr_array_index(devices, i);
         g_autofree char *name = spm_xml_attr(spm_xml_find(device, "alias"), "name");
 
+        /* of two spm elements the second one is the duplicate */
         if (device == spm->node)
-            return; /* the first one with an alias is not the duplicate */
-        if (g_strcmp0(name, spm->alias) == 0)
+            behind = TRUE;
+        else if (g_strcmp0(name, spm->alias) == 0 && !(behind && spm_is_spm_device(device)))
             spm_refuse(faults, spm_xml_line(node),
                        "<alias> of <memory model='spm'> has name='%s', which <%s> of line %u has already",
                        spm->alias, (const char *)device->name, spm_xml_line(device));
@@ -270,6 +314,16 @@ spm_validate_room(const SpmDomainDef *def, SpmFaults *faults)
                    def->max_memory, total);
 }
 
+/* Each spm element travels as a DIMM, which takes a slot (spm_translate.c). */
+static void
+spm_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
+{
+    if (def->slots + def->spms->len > SPM_SLOTS_MAX)
+        spm_refuse(faults, spm_xml_line(spm_xml_first(def->root, NULL, "maxMemory")),
+                   "<maxMemory> has slots='%u', and <memory model='spm'> needs %u more; QEMU has %d in all",
+                   def->slots, def->spms->len, SPM_SLOTS_MAX);
+}
+
 /**
  * spm_domain_def_validate:
  * @def: a definition after post-parse; its spm elements that broke the grammar are passed over
@@ -282,6 +336,7 @@ spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
         return;
 
     spm_validate_domain(def, ((const SpmMemoryDef *)g_ptr_array_index(def->spms, 0))->line, faults);
+    spm_validate_cells(def, faults);
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
@@ -294,4 +349,5 @@ spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
         spm_validate_placement(def, i, faults);
     }
     spm_validate_room(def, faults);
+    spm_validate_slots(def, faults);
 }

@@ -59,17 +59,22 @@ spm_memory_nodes(xmlNodePtr domain)
     return spm_xml_children(spm_xml_first(domain, NULL, "devices"), NULL, "memory");
 }
 
+/* FALSE when something stands in @node, if only the user's comment. */
 static gboolean
-spm_has_elements(xmlNodePtr node)
+spm_is_empty(xmlNodePtr node)
 {
-    return xmlFirstElementChild(node) != NULL;
+    for (xmlNodePtr child = node->children; child; child = child->next) {
+        if (!xmlIsBlankNode(child))
+            return FALSE;
+    }
+    return TRUE;
 }
 
-/* Removes @node, and its ancestors below @domain, as far as they hold no element any more. */
+/* Removes @node, and its ancestors below @domain, as far as they hold nothing any more. */
 static void
 spm_remove_empty(xmlNodePtr domain, xmlNodePtr node)
 {
-    while (node != domain && !spm_has_elements(node)) {
+    while (node != domain && spm_is_empty(node)) {
         xmlNodePtr parent = node->parent;
 
         spm_xml_remove(node);
@@ -283,8 +288,14 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
     if (stock_cells == def->cells->len)
         return;
     if (!commandline) {
+        xmlNodePtr override = spm_xml_first(def->root, ns, "override");
+
+        /* in libvirt's order */
         commandline = spm_xml_new(def->root->doc, ns, "commandline");
-        spm_xml_append(def->root, commandline);
+        if (override)
+            spm_xml_insert_before(override, commandline);
+        else
+            spm_xml_append(def->root, commandline);
     }
     for (guint i = stock_cells; i < def->cells->len; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
@@ -365,6 +376,21 @@ spm_find_carrier_override(xmlNodePtr domain, xmlNodePtr memory)
     return value && spm_qemu_device_is_known(value) && spm_xml_find(memory, "target/node") ? frontend : NULL;
 }
 
+/* Puts @cell behind the cells of @numa, ahead of what else stands there. */
+static void
+spm_append_cell(xmlNodePtr numa, xmlNodePtr cell)
+{
+    xmlNodePtr behind = NULL;
+
+    for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
+         child = xmlPreviousElementSibling(child))
+        behind = child;
+    if (behind)
+        spm_xml_insert_before(behind, cell);
+    else
+        spm_xml_append(numa, cell);
+}
+
 /* Gives <numa> the cells back that spm_leave_cells_out() took. */
 static void
 spm_restore_cells(xmlNodePtr domain)
@@ -388,7 +414,7 @@ spm_restore_cells(xmlNodePtr domain)
         spm_xml_set_attr(cell, "id", "%u", id++);
         spm_xml_set_attr(cell, "memory", "0");
         spm_xml_set_attr(cell, "unit", "KiB");
-        spm_xml_append(numa, cell);
+        spm_append_cell(numa, cell);
         spm_xml_remove(g_ptr_array_index(args, i));
         spm_xml_remove(g_ptr_array_index(args, ++i));
     }

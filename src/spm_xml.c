@@ -140,9 +140,13 @@ spm_xml_format_attributes(GString *out, xmlNodePtr node)
         xmlFree(value);
     }
     for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
+        /* libxml2 leaves an ampersand in a namespace's name as the reference that attributes have inside */
+        g_auto(GStrv) parts = g_strsplit(ns->href ? (const char *)ns->href : "", "&#38;", -1);
+        g_autofree char *href = g_strjoinv("&", parts);
+
         g_string_append_printf(out, " xmlns%s%s='", ns->prefix ? ":" : "",
                                ns->prefix ? (const char *)ns->prefix : "");
-        spm_xml_format_escaped(out, ns->href ? (const char *)ns->href : "", TRUE);
+        spm_xml_format_escaped(out, href, TRUE);
         g_string_append_c(out, '\'');
     }
 }

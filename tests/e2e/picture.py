@@ -52,7 +52,10 @@ def _label(address: int, entry: Affinity, report: Report) -> str:
         return "SPM (soft reserved)"
     if holds(report.hot_added):
         return "DIMM"
-    return "room for hotplug" if entry.flags & SRAT_HOTPLUGGABLE else "RAM"
+    if entry.flags & SRAT_HOTPLUGGABLE:
+        return "room for hotplug"
+    usable = any(r.kind == "usable" and r.start < entry.end and entry.start < r.end for r in report.e820)
+    return "RAM" if usable else "not announced by firmware"
 
 
 def draw(report: Report) -> list[str]:
