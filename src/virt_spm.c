@@ -11,6 +11,7 @@
 
 #include "qemu_spm.h"
 #include "spm_config.h"
+#include "spm_layout.h"
 #include "spm_probe.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
@@ -26,6 +27,7 @@ typedef struct {
     char *xml;
     SpmQemuOptions qemu;
     gboolean reverse;
+    char *(*draw)(const SpmLayout *layout);
 } SpmCall;
 
 typedef struct {
@@ -112,11 +114,48 @@ spm_translate(const SpmCall *call, char **output)
     return *output ? EXIT_SUCCESS : EXIT_REFUSED;
 }
 
+static int
+spm_layout(const SpmCall *call, char **output)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = NULL;
+    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
+    g_autoptr(SpmLayout) layout = def ? spm_layout_new(def, &call->qemu, faults) : NULL;
+
+    spm_print_faults(call, faults);
+    if (!layout)
+        return EXIT_REFUSED;
+    *output = call->draw(layout);
+    return EXIT_SUCCESS;
+}
+
 static const SpmCommand spm_commands[] = {
     { "validate", spm_validate },
     { "argv", spm_argv },
     { "translate", spm_translate },
+    { "layout", spm_layout },
 };
+
+/* How a layout can be drawn, by --format; the first is the default. */
+static const struct {
+    const char *name;
+    char *(*draw)(const SpmLayout *layout);
+} spm_formats[] = {
+    { "text", spm_layout_to_text },
+    { "svg", spm_layout_to_svg },
+};
+
+static gboolean
+spm_format_find(const char *name, SpmCall *call)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_formats); i++) {
+        if (!name || strcmp(spm_formats[i].name, name) == 0) {
+            call->draw = spm_formats[i].draw;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
 
 static const SpmCommand *
 spm_command_find(const char *name)
@@ -210,6 +249,7 @@ static const char spm_summary[] =
     "  validate DOMAIN.xml              Check; print nothing, or FILE:LINE: MESSAGE per fault\n"
     "  argv DOMAIN.xml                  Print QEMU's options for the SPM\n"
     "  translate [--reverse] DOMAIN.xml Print the XML that stock libvirt carries, or the reverse\n"
+    "  layout DOMAIN.xml                Draw the guest-physical map: RAM, SPM, DIMMs, room for hotplug\n"
     "\n"
     "'-' reads the document from standard input.\n"
     "Exit status: 0 fine, 1 the document is refused, 2 usage, 3 something needed is not there.";
@@ -221,6 +261,7 @@ main(int argc, char **argv)
     g_autofree char *device = NULL;
     g_autofree char *emulator = NULL;
     g_autofree char *libvirt_version = NULL;
+    g_autofree char *format = NULL;
     gboolean version = FALSE;
     const GOptionEntry entries[] = {
         { "device", 0, 0, G_OPTION_ARG_STRING, &device,
@@ -229,6 +270,7 @@ main(int argc, char **argv)
         { "libvirt-version", 0, 0, G_OPTION_ARG_STRING, &libvirt_version,
           "The libvirt that is to carry the domain (default: the newest)", "X.Y.Z" },
         { "reverse", 0, 0, G_OPTION_ARG_NONE, &call.reverse, "translate: from stock XML to spm", NULL },
+        { "format", 0, 0, G_OPTION_ARG_STRING, &format, "layout: text (default) or svg", "FORMAT" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
         G_OPTION_ENTRY_NULL,
     };
@@ -251,6 +293,10 @@ main(int argc, char **argv)
         return spm_usage("there is no command '%s'", argv[1]);
     if (call.reverse && command->run != spm_translate)
         return spm_usage("--reverse goes with 'translate'");
+    if (format && command->run != spm_layout)
+        return spm_usage("--format goes with 'layout'");
+    if (!spm_format_find(format, &call))
+        return spm_usage("there is no format '%s'; it may be text or svg", format);
     if (device && !spm_qemu_device_is_known(device))
         return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", device);
     if (device && emulator)

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The guest-physical map of a domain: where QEMU puts RAM, SPM, other memory devices and room for more.
+ *
+ * Theory of operation
+ *
+ * QEMU's machines pc and q35 lay memory out as follows (hw/i386/pc.c, pc_piix.c, pc_q35.c):
+ *
+ *   0                RAM of the cells in their order, up to a limit that depends on machine and size
+ *   ... to 4 GiB     no memory: PCI, interrupt controllers, firmware
+ *   4 GiB            the rest of the RAM; behind it memory of SGX
+ *   next GiB         the device-memory window: maxmem - RAM, and 1 GiB for each slot, so that DIMMs can be
+ *                    aligned to hugepages of any size
+ *
+ * In the window every device has the base that it was given or, in the order of the command line, the
+ * lowest at which it fits (hw/mem/memory-device.c). libvirt orders as the document does, where SPM comes
+ * first, and its carriers take a slot each.
+ *
+ * The SRAT gives SPM the node of its element and everything else in the window the highest node; a DIMM's
+ * own node reaches the guest with the device. */
+
+#include "spm_layout.h"
+
+#include <string.h>
+
+#include "qemu_spm.h"
+#include "qemu_spm_ns.h"
+#include "spm_xml.h"
+
+#define SPM_KIB G_GUINT64_CONSTANT(1024)
+#define SPM_MIB (SPM_KIB * 1024)
+#define SPM_GIB (SPM_MIB * 1024)
+
+#define SPM_4G (4 * SPM_GIB)
+/* The widest physical address of x86. */
+#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
+/* What QEMU aligns anonymous memory to, and libvirt the sizes of memory devices. */
+#define SPM_DEVICE_ALIGN (2 * SPM_MIB)
+
+/* Where AMD's HyperTransport begins, 12 GiB below 1 TiB. */
+#define SPM_AMD_HT_START G_GUINT64_CONSTANT(0xfd00000000)
+/* The room for 64-bit BARs that QEMU keeps above the window. */
+#define SPM_PCI_HOLE64_PC (2 * SPM_GIB)
+#define SPM_PCI_HOLE64_Q35 (32 * SPM_GIB)
+
+static guint64
+spm_round_up(guint64 value, guint64 align)
+{
+    return (value + align - 1) / align * align;
+}
+
+static void
+spm_region_free(gpointer data)
+{
+    SpmRegion *region = data;
+
+    g_free(region->model);
+    g_free(region->alias);
+    g_free(region);
+}
+
+static SpmRegion *
+spm_region_new(SpmRegionKind kind, guint64 base, guint64 size, gint64 node)
+{
+    SpmRegion *region = g_new0(SpmRegion, 1);
+
+    region->kind = kind;
+    region->base = base;
+    region->size = size;
+    region->node = node;
+    return region;
+}
+
+static guint64
+spm_region_end(const SpmRegion *region)
+{
+    return region->base + region->size;
+}
+
+/* Adds a region from the end of the last one to @end, unless that is empty. */
+static void
+spm_layout_extend(SpmLayout *layout, SpmRegionKind kind, guint64 end, gint64 node)
+{
+    guint64 base = 0;
+
+    if (layout->regions->len)
+        base = spm_region_end(g_ptr_array_index(layout->regions, layout->regions->len - 1));
+    if (base < end)
+        g_ptr_array_add(layout->regions, spm_region_new(kind, base, end - base, node));
+}
+
+/* ---- RAM ---- */
+
+/* libvirt gives every cell whole MiB. */
+static guint64
+spm_cell_size(const SpmCellDef *cell)
+{
+    return spm_round_up(MIN(cell->memory * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB);
+}
+
+/* A domain without cells, which cannot have SPM, has what <memory> says less its memory devices. */
+static guint64
+spm_ram_without_cells(const SpmDomainDef *def)
+{
+    xmlNodePtr memory = spm_xml_first(def->root, NULL, "memory");
+    g_autofree char *value = spm_xml_content(memory);
+    g_autofree char *unit = spm_xml_attr(memory, "unit");
+    guint64 devices = spm_domain_def_total(def);
+    guint64 size = 0;
+
+    if (value)
+        spm_parse_size(value, unit, &size);
+    return size > devices ? spm_round_up(MIN((size - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB) : 0;
+}
+
+static guint64
+spm_ram_size(const SpmDomainDef *def)
+{
+    guint64 size = 0;
+
+    if (def->cells->len == 0)
+        return spm_ram_without_cells(def);
+    for (guint i = 0; i < def->cells->len; i++)
+        size = MIN(size + spm_cell_size(g_ptr_array_index(def->cells, i)), SPM_ADDRESS_LIMIT);
+    return size;
+}
+
+/* How much of @ram bytes lies below 4 GiB. */
+static guint64
+spm_ram_low(gboolean q35, guint64 ram)
+{
+    static const struct {
+        guint64 from, low;
+    } limits[] = {
+        [FALSE] = { 0xe0000000, 0xc0000000 }, /* pc */
+        [TRUE] = { 0xb0000000, 0x80000000 },  /* q35 */
+    };
+
+    return ram < limits[q35].from ? ram : limits[q35].low;
+}
+
+/* Adds the RAM in [@from, @to) of all RAM, whose first byte comes behind the last region. */
+static void
+spm_layout_add_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 from, guint64 to, guint64 shift)
+{
+    guint64 start = 0;
+
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        guint64 end = start + spm_cell_size(cell);
+
+        if (start < to && end > from)
+            spm_layout_extend(layout, SPM_REGION_RAM, MIN(end, to) + shift, cell->id);
+        start = end;
+    }
+    if (def->cells->len == 0)
+        spm_layout_extend(layout, SPM_REGION_RAM, to + shift, -1);
+}
+
+static void
+spm_layout_add_all_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 ram)
+{
+    guint64 low = spm_ram_low(layout->q35, ram);
+
+    spm_layout_add_ram(layout, def, 0, low, 0);
+    spm_layout_extend(layout, SPM_REGION_IO, SPM_4G, -1);
+    if (low < ram)
+        spm_layout_add_ram(layout, def, low, ram, SPM_4G - low);
+}
+
+/* ---- the window ---- */
+
+static gboolean
+spm_is_epc(const SpmOtherMemoryDef *other)
+{
+    return g_strcmp0(other->model, "sgx-epc") == 0;
+}
+
+static guint64
+spm_child_size(xmlNodePtr node, const char *path)
+{
+    xmlNodePtr child = spm_xml_find(node, path);
+    g_autofree char *value = spm_xml_content(child);
+    g_autofree char *unit = spm_xml_attr(child, "unit");
+    guint64 size = 0;
+
+    if (value)
+        spm_parse_size(value, unit, &size);
+    return MIN(size, SPM_ADDRESS_LIMIT / SPM_KIB) * SPM_KIB;
+}
+
+/* What the guest sees of the device: without the label area of an NVDIMM, which is not mapped. */
+static guint64
+spm_other_size(const SpmOtherMemoryDef *other)
+{
+    guint64 size = spm_round_up(MIN(other->size * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_DEVICE_ALIGN);
+    guint64 label = spm_child_size(other->node, "target/label/size");
+
+    return label < size ? size - label : size;
+}
+
+/* QEMU aligns to the pages of a file. What a file is cannot be seen from here: a device is taken for devdax
+ * with pages of 2 MiB, and another path for a plain file, not one on hugetlbfs. */
+static guint64
+spm_path_align(xmlNodePtr node, const char *path)
+{
+    guint64 pagesize = g_str_has_prefix(path, "/dev/") ? SPM_DEVICE_ALIGN : 4 * SPM_KIB;
+
+    return MAX(spm_child_size(node, "source/alignsize"), pagesize);
+}
+
+/* A memory device is aligned to the pages of its backend, virtio-mem to its blocks as well. */
+static guint64
+spm_device_align(const SpmDomainDef *def, xmlNodePtr node, unsigned int cell)
+{
+    g_autofree char *path = spm_xml_content(spm_xml_find(node, "source/path"));
+    guint64 hugepage = MIN(spm_qemu_hugepage(def, cell) * SPM_KIB, SPM_ADDRESS_LIMIT);
+    guint64 pagesize = spm_child_size(node, "source/pagesize");
+    guint64 align = MAX(spm_child_size(node, "target/block"), SPM_DEVICE_ALIGN);
+
+    if (path)
+        return spm_path_align(node, path);
+    return MAX(align, pagesize ? pagesize : hugepage);
+}
+
+/* The first fit, as QEMU looks for it: @placed is sorted by address. */
+static guint64
+spm_first_fit(const GPtrArray *placed, guint64 window, guint64 size, guint64 align)
+{
+    guint64 base = spm_round_up(window, align);
+
+    for (guint i = 0; i < placed->len; i++) {
+        const SpmRegion *region = g_ptr_array_index(placed, i);
+
+        if (region->base >= base + size)
+            break;
+        if (spm_region_end(region) > base)
+            base = spm_round_up(spm_region_end(region), align);
+    }
+    return base;
+}
+
+/* Puts @region among @placed, or says why it cannot lie there. */
+static gboolean
+spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *region, unsigned int line, SpmFaults *faults)
+{
+    guint64 end = layout->window + layout->window_size;
+    guint i = 0;
+
+    if (region->base < layout->window || region->base > end || region->size > end - region->base) {
+        spm_faults_add(faults, SPM_ERROR_CONFIG, line,
+                       "<memory model='%s'> would lie at 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
+                       "x, but the window for memory devices is from 0x%" G_GINT64_MODIFIER
+                       "x to 0x%" G_GINT64_MODIFIER "x",
+                       region->model ? region->model : "", region->base, spm_region_end(region),
+                       layout->window, end);
+        return FALSE;
+    }
+    while (i < placed->len && ((SpmRegion *)g_ptr_array_index(placed, i))->base < region->base)
+        i++;
+    if ((i > 0 && spm_region_end(g_ptr_array_index(placed, i - 1)) > region->base) ||
+        (i < placed->len && ((SpmRegion *)g_ptr_array_index(placed, i))->base < spm_region_end(region))) {
+        spm_faults_add(faults, SPM_ERROR_CONFIG, line,
+                       "<memory model='%s'> would lie at 0x%" G_GINT64_MODIFIER
+                       "x, where another memory device lies already",
+                       region->model ? region->model : "", region->base);
+        return FALSE;
+    }
+    g_ptr_array_insert(placed, (gint)i, region);
+    return TRUE;
+}
+
+/* The base of the element, or the one that the user's own override gives to QEMU; 0 for none. */
+static guint64
+spm_given_base(const SpmDomainDef *def, const SpmMemoryDef *spm)
+{
+    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root, spm->alias);
+    xmlNodePtr property = frontend ? spm_qemu_ns_find_property(frontend, "addr") : NULL;
+    g_autofree char *value = spm_xml_attr(property, "value");
+
+    if (value)
+        return g_ascii_strtoull(value, NULL, 0);
+    return spm->has_base ? spm->base : 0;
+}
+
+static gboolean
+spm_place_spm(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, const SpmMemoryDef *spm,
+              const SpmQemuOptions *options, SpmFaults *faults)
+{
+    guint64 size = spm->size * SPM_KIB;
+    guint64 align = spm_device_align(def, spm->node, spm_qemu_carrier_cell(def, spm, options));
+    guint64 given = spm_given_base(def, spm);
+    guint64 base = given ? given : spm_first_fit(placed, layout->window, size, align);
+    SpmRegion *region = spm_region_new(SPM_REGION_SPM, base, size, spm->cell);
+
+    region->model = g_strdup("spm");
+    region->alias = g_strdup(spm->alias);
+    if (spm_place(layout, placed, region, spm->line, faults))
+        return TRUE;
+    spm_region_free(region);
+    return FALSE;
+}
+
+static gboolean
+spm_place_other(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, const SpmOtherMemoryDef *other,
+                SpmFaults *faults)
+{
+    guint64 size = spm_other_size(other);
+    guint64 align = spm_device_align(def, other->node, other->cell < 0 ? 0 : (unsigned int)other->cell);
+    guint64 base = other->has_base ? other->base : spm_first_fit(placed, layout->window, size, align);
+    SpmRegion *region = spm_region_new(SPM_REGION_DEVICE, base, size, other->cell);
+
+    region->model = g_strdup(other->model);
+    region->alias = spm_xml_attr(spm_xml_find(other->node, "alias"), "name");
+    if (spm_place(layout, placed, region, other->line, faults))
+        return TRUE;
+    spm_region_free(region);
+    return FALSE;
+}
+
+/* All devices in the order in which QEMU places them, or NULL when one does not fit. */
+static GPtrArray *
+spm_place_all(SpmLayout *layout, const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) placed = g_ptr_array_new_with_free_func(spm_region_free);
+    gboolean fine = TRUE;
+
+    for (guint i = 0; i < def->spms->len; i++)
+        fine &= spm_place_spm(layout, placed, def, g_ptr_array_index(def->spms, i), options, faults);
+    for (guint i = 0; i < def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+
+        /* what has no readable size is left to libvirt to refuse */
+        if (!spm_is_epc(other) && other->size)
+            fine &= spm_place_other(layout, placed, def, other, faults);
+    }
+    return fine ? g_steal_pointer(&placed) : NULL;
+}
+
+static void
+spm_layout_add_epc(SpmLayout *layout, const SpmDomainDef *def)
+{
+    for (guint i = 0; i < def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+        const SpmRegion *last = g_ptr_array_index(layout->regions, layout->regions->len - 1);
+        SpmRegion *region;
+
+        if (!spm_is_epc(other) || other->size == 0)
+            continue;
+        region = spm_region_new(SPM_REGION_DEVICE, spm_region_end(last), spm_other_size(other), other->cell);
+        region->model = g_strdup(other->model);
+        g_ptr_array_add(layout->regions, region);
+    }
+}
+
+static guint64
+spm_window_size(const SpmDomainDef *def, guint64 ram)
+{
+    guint64 total = def->has_max_memory ? def->max_memory : spm_domain_def_total(def);
+    guint64 max = spm_round_up(MIN(total * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB);
+    guint slots = def->slots + def->spms->len; /* as spm_translate_in() gives each carrier one */
+
+    if (def->cells->len == 0 && !def->has_max_memory)
+        max = ram + total * SPM_KIB;
+    return max > ram ? max - ram + slots * SPM_GIB : 0;
+}
+
+static void
+spm_layout_add_window(SpmLayout *layout, const SpmDomainDef *def, GPtrArray *placed)
+{
+    gint64 highest = (gint64)def->cells->len - 1;
+
+    spm_layout_extend(layout, SPM_REGION_UNUSED, layout->window, -1);
+    while (placed->len) {
+        SpmRegion *region = g_ptr_array_steal_index(placed, 0);
+
+        spm_layout_extend(layout, SPM_REGION_ROOM, region->base, highest);
+        g_ptr_array_add(layout->regions, region);
+    }
+    spm_layout_extend(layout, SPM_REGION_ROOM, layout->window + layout->window_size, highest);
+}
+
+/* RAM and the place of the window; FALSE when the domain is wider than an address. */
+static gboolean
+spm_layout_begin(SpmLayout *layout, const SpmDomainDef *def, SpmFaults *faults)
+{
+    guint64 ram = spm_ram_size(def);
+    guint64 hole64 = layout->q35 ? SPM_PCI_HOLE64_Q35 : SPM_PCI_HOLE64_PC;
+    const SpmRegion *last;
+
+    layout->window_size = spm_window_size(def, ram);
+    if (ram + layout->window_size + 2 * SPM_4G > SPM_ADDRESS_LIMIT) {
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm_xml_line(def->root),
+                       "the domain's memory reaches beyond the 52 bits of a physical address");
+        return FALSE;
+    }
+    spm_layout_add_all_ram(layout, def, ram);
+    spm_layout_add_epc(layout, def);
+    last = g_ptr_array_index(layout->regions, layout->regions->len - 1);
+    layout->window = spm_round_up(spm_region_end(last), SPM_GIB);
+    layout->amd_moves = layout->window + layout->window_size + hole64 > SPM_AMD_HT_START;
+    return TRUE;
+}
+
+/**
+ * spm_layout_new:
+ * @def: a valid definition, after post-parse
+ * @options: for which libvirt
+ * @faults: where is added what QEMU would have no place for: SPM_ERROR_CONFIG
+ *
+ * Returns: (transfer full) (nullable): the map, or NULL when a fault was added
+ */
+SpmLayout *
+spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(SpmLayout) layout = g_new0(SpmLayout, 1);
+    g_autoptr(GPtrArray) placed = NULL;
+
+    layout->name = g_strdup(def->name);
+    layout->q35 = def->machine && strstr(def->machine, "q35");
+    layout->regions = g_ptr_array_new_with_free_func(spm_region_free);
+    if (!spm_layout_begin(layout, def, faults))
+        return NULL;
+    placed = spm_place_all(layout, def, options, faults);
+    if (!placed)
+        return NULL;
+    if (layout->window_size)
+        spm_layout_add_window(layout, def, placed);
+    return g_steal_pointer(&layout);
+}
+
+/**
+ * spm_layout_free:
+ * @layout: (nullable): a map
+ */
+void
+spm_layout_free(SpmLayout *layout)
+{
+    if (!layout)
+        return;
+    g_free(layout->name);
+    g_ptr_array_unref(layout->regions);
+    g_free(layout);
+}
+
+/**
+ * spm_region_name:
+ * @region: a region
+ *
+ * Returns: (transfer none): what to call it, for a reader
+ */
+const char *
+spm_region_name(const SpmRegion *region)
+{
+    static const char *const names[] = {
+        [SPM_REGION_RAM] = "RAM",
+        [SPM_REGION_SPM] = "SPM",
+        [SPM_REGION_DEVICE] = "memory device",
+        [SPM_REGION_ROOM] = "room for hotplug",
+        [SPM_REGION_IO] = "PCI, firmware",
+        [SPM_REGION_UNUSED] = "unused",
+    };
+
+    return region->kind == SPM_REGION_DEVICE && region->model ? region->model : names[region->kind];
+}
+
+/**
+ * spm_region_size:
+ * @size: bytes, less than 2^52
+ *
+ * Returns: (transfer full): @size in the largest unit of which there is one, with at most two decimals and
+ *   "~" before it when that is not exact
+ */
+char *
+spm_region_size(guint64 size)
+{
+    static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    g_autofree char *decimals = NULL;
+    guint64 hundredths;
+    guint unit = 0;
+
+    while (unit + 1 < G_N_ELEMENTS(units) && size >> (10 * (unit + 1)))
+        unit++;
+    hundredths = (size * 100) >> (10 * unit);
+    decimals = g_strdup_printf(".%02u", (guint)(hundredths % 100));
+    for (char *last = decimals + 2; last >= decimals && (*last == '0' || *last == '.'); last--)
+        *last = '\0';
+    return g_strdup_printf("%s%" G_GUINT64_FORMAT "%s %s",
+                           (hundredths << (10 * unit)) == size * 100 ? "" : "~", hundredths / 100, decimals,
+                           units[unit]);
+}
