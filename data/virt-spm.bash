@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bash completion of virt-spm(1)
+
+_virt_spm() {
+    local cur prev words cword
+    _init_completion -n = || return
+
+    case $prev in
+        --device)
+            mapfile -t COMPREPLY < <(compgen -W 'spm-memory sp-mem' -- "$cur")
+            return
+            ;;
+        --emulator)
+            _filedir
+            return
+            ;;
+        --libvirt-version)
+            return
+            ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --help --version' -- "$cur")
+    elif ((cword == 1)) || [[ $prev == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate' -- "$cur")
+    else
+        _filedir xml
+    fi
+} && complete -F _virt_spm virt-spm
