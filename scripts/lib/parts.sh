@@ -29,9 +29,16 @@ find_emulator() {
     export SPM_QEMU=$folder/bin/qemu-system-x86_64
 }
 
-# find_guest: the guest's kernel and initramfs, and the UEFI firmware it boots with.
+# find_guest: the guest's kernel and initramfs, and the UEFI firmware it boots with. The firmware passes
+# soft-reserved memory on since 2026.08, which Debian has in forky; its package "ovmf" only depends on this one.
 find_guest() {
     SPM_GUEST=$("$SPM_ROOT/scripts/build-guest") || return
-    SPM_OVMF=$("$SPM_ROOT/scripts/fetch-ovmf") || return
+    SPM_OVMF=$("$SPM_ROOT/scripts/fetch-package" forky ovmf-generic)/usr/share/OVMF || return
     export SPM_GUEST SPM_OVMF
+}
+
+# find_schemas: the domain schema of the newest libvirt, beside that of the installed one.
+find_schemas() {
+    SPM_NEW_SCHEMAS=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-common)/usr/share/libvirt/schemas || return
+    export SPM_NEW_SCHEMAS
 }
