@@ -10,6 +10,10 @@ _virt_spm() {
             mapfile -t COMPREPLY < <(compgen -W 'spm-memory sp-mem' -- "$cur")
             return
             ;;
+        --format)
+            mapfile -t COMPREPLY < <(compgen -W 'text svg' -- "$cur")
+            return
+            ;;
         --emulator)
             _filedir
             return
@@ -19,9 +23,9 @@ _virt_spm() {
             ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --format --help --version' -- "$cur")
     elif ((cword == 1)) || [[ $prev == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate layout' -- "$cur")
     else
         _filedir xml
     fi
