@@ -2,6 +2,8 @@
 """The emulator under test: the binary that SPM_QEMU names."""
 
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -18,6 +20,13 @@ def qemu():
     if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def version(qemu):
+    """The version of the emulator, like "7.2": some of QEMU's own texts and options changed."""
+    output = subprocess.run([qemu, "--version"], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return re.match(r"QEMU emulator version (\d+\.\d+)", output).group(1)
 
 
 @pytest.fixture

@@ -104,11 +104,13 @@ def test_refused_where_nothing_announces_it(qemu, name):
                           " does not have or which are disabled")
 
 
-def test_read_only_backend_is_refused(qemu, tmp_path):
+def test_read_only_backend_is_refused(qemu, version, tmp_path):
+    # Since 8.2, it takes rom=on to get read-only memory; before, readonly=on was enough.
+    rom = "" if version == "7.2" else ",rom=on"
     image = tmp_path / "image"
     with open(image, "wb") as file:
         file.truncate(64 << 20)
     text = refusal(qemu, [*BASE, "-object",
-                          f"memory-backend-file,id=m,size=64M,mem-path={image},readonly=on,share=off,"
-                          "rom=on", "-device", "spm-memory,memdev=m,node=1"])
+                          f"memory-backend-file,id=m,size=64M,mem-path={image},readonly=on,share=off"
+                          f"{rom}", "-device", "spm-memory,memdev=m,node=1"])
     assert text.endswith("memory backend 'm' is read-only")

@@ -13,6 +13,15 @@ SETUPS = json.loads(
     (Path(__file__).parent.parent / "reference" / "sp-mem-11.1.3.json").read_text(encoding="utf-8"))
 DEVICE = "spm-memory"
 
+# Texts that come from QEMU's core code, not from the device, and that older versions have otherwise:
+# version and set-up, the reference's text, the text of that version. Everything else is as the reference.
+OLDER_TEXTS = {
+    ("7.2", "err-no-maxmem"): (
+        "the configuration is not prepared for memory devices (e.g., for memory hotplug),"
+        " consider specifying the maxmem option",
+        "memory devices (e.g. for memory hotplug) are not enabled, please specify the maxmem option"),
+}
+
 
 def arguments(setup):
     return ["-machine", setup["machine"],
@@ -37,6 +46,11 @@ def test_tables(start, name):
 
 
 @pytest.mark.parametrize("name", names("error"))
-def test_error(qemu, name):
+def test_error(qemu, version, name):
     setup = SETUPS[name]
-    assert refusal(qemu, arguments(setup)) == setup["error"].replace("sp-mem", DEVICE)
+    expected = setup["error"].replace("sp-mem", DEVICE)
+    if (version, name) in OLDER_TEXTS:
+        text, older = OLDER_TEXTS[version, name]
+        assert text in expected
+        expected = expected.replace(text, older)
+    assert refusal(qemu, arguments(setup)) == expected
