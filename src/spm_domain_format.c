@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fill the defaults of a domain's spm elements in, and write them back into its document. */
+
+#include "spm_domain_conf.h"
+#include "spm_xml.h"
+
+static void
+spm_post_parse_aliases(SpmDomainDef *def)
+{
+    unsigned int number = 0;
+
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        while (!spm->alias) {
+            g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
+
+            if (!spm_domain_def_alias_exists(def, alias))
+                spm->alias = g_steal_pointer(&alias);
+        }
+    }
+}
+
+static void
+spm_post_parse_max_memory(SpmDomainDef *def)
+{
+    if (def->has_max_memory)
+        return;
+
+    def->has_max_memory = TRUE;
+    def->max_memory = spm_domain_def_total(def);
+    for (guint i = 0; i < def->others->len; i++)
+        def->slots += spm_other_memory_needs_slot(g_ptr_array_index(def->others, i));
+}
+
+/**
+ * spm_domain_def_post_parse:
+ * @def: a definition as it was parsed
+ *
+ * Fills the defaults in: an alias for every spm element, and <maxMemory> with just the room and the
+ * slots that the domain's memory takes.
+ */
+void
+spm_domain_def_post_parse(SpmDomainDef *def)
+{
+    if (def->spms->len == 0)
+        return;
+    spm_post_parse_aliases(def);
+    spm_post_parse_max_memory(def);
+}
+
+static void
+spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
+{
+    if (kib)
+        spm_xml_set_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
+}
+
+/**
+ * spm_memory_def_format:
+ * @spm: a definition
+ *
+ * Returns: (transfer full): the element, in libvirt's order and units, not yet in the document
+ */
+xmlNodePtr
+spm_memory_def_format(const SpmMemoryDef *spm)
+{
+    xmlNodePtr node = spm_xml_new(spm->node->doc, NULL, "memory");
+    xmlNodePtr source, target;
+
+    spm_xml_set_attr(node, "model", "spm");
+    if (spm->access)
+        spm_xml_set_attr(node, "access", "%s", spm_access_to_string(spm->access));
+    if (spm->discard)
+        spm_xml_set_attr(node, "discard", "%s", spm_tristate_to_string(spm->discard));
+
+    if (spm->pagesize || spm->nodemask || spm->path) {
+        source = spm_xml_add(node, "source", NULL);
+        if (spm->nodemask)
+            spm_xml_add(source, "nodemask", "%s", spm->nodemask);
+        spm_add_size(source, "pagesize", spm->pagesize);
+        if (spm->path)
+            spm_xml_add(source, "path", "%s", spm->path);
+        spm_add_size(source, "alignsize", spm->alignsize);
+        if (spm->pmem)
+            spm_xml_add(source, "pmem", NULL);
+    }
+
+    target = spm_xml_add(node, "target", NULL);
+    spm_add_size(target, "size", spm->size);
+    spm_xml_add(target, "node", "%u", spm->cell);
+    if (spm->has_base)
+        spm_xml_set_attr(spm_xml_add(target, "address", NULL), "base", "0x%" G_GINT64_MODIFIER "x",
+                         spm->base);
+
+    if (spm->alias)
+        spm_xml_set_attr(spm_xml_add(node, "alias", NULL), "name", "%s", spm->alias);
+    return node;
+}
+
+/* Without bases a device's place in the window follows from its place in the document: spm first. */
+static void
+spm_format_order(SpmDomainDef *def)
+{
+    const SpmOtherMemoryDef *first;
+
+    if (def->others->len == 0)
+        return;
+    first = g_ptr_array_index(def->others, 0);
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        for (xmlNodePtr node = first->node; node; node = node->next) {
+            if (node == spm->node) {
+                spm_xml_move_before(first->node, spm->node);
+                break;
+            }
+        }
+    }
+}
+
+/* Sets @slots, ahead of the unit as libvirt writes it; 0 is no attribute. */
+static void
+spm_format_slots(xmlNodePtr node, unsigned int slots)
+{
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+
+    if (slots == 0) {
+        xmlUnsetProp(node, BAD_CAST "slots");
+        return;
+    }
+    if (unit && !xmlHasProp(node, BAD_CAST "slots"))
+        xmlUnsetProp(node, BAD_CAST "unit");
+    spm_xml_set_attr(node, "slots", "%u", slots);
+    if (unit)
+        spm_xml_set_attr(node, "unit", "%s", unit);
+}
+
+static void
+spm_format_max_memory(const SpmDomainDef *def)
+{
+    xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
+    xmlNodePtr memory = spm_xml_first(def->root, NULL, "memory");
+
+    if (!node) {
+        g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, def->max_memory);
+
+        node = spm_xml_new(def->root->doc, NULL, "maxMemory");
+        xmlNodeAddContent(node, BAD_CAST size);
+        spm_xml_set_attr(node, "unit", "KiB");
+        if (memory)
+            spm_xml_insert_before(memory, node);
+        else
+            spm_xml_append(def->root, node);
+    }
+    spm_format_slots(node, def->slots);
+}
+
+/* TRUE when nothing but its id is said of @cell. */
+static gboolean
+spm_cell_is_bare(const SpmCellDef *cell)
+{
+    static const char *const attributes[] = { "id", "memory", "unit", NULL };
+
+    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
+        if (attr->ns || !g_strv_contains(attributes, (const char *)attr->name))
+            return FALSE;
+    }
+    return cell->memory == 0 && !cell->node->children;
+}
+
+/* Every cell gets the id that it has by its place, which could change, and those for SPM alone one spelling:
+ * translation leaves them out and puts them back. */
+static void
+spm_format_cells(const SpmDomainDef *def)
+{
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+        gboolean bare = spm_cell_is_bare(cell);
+
+        while (bare && cell->node->properties)
+            xmlRemoveProp(cell->node->properties);
+        if (!xmlHasProp(cell->node, BAD_CAST "id"))
+            spm_xml_set_attr(cell->node, "id", "%u", cell->id);
+        if (bare) {
+            spm_xml_set_attr(cell->node, "memory", "0");
+            spm_xml_set_attr(cell->node, "unit", "KiB");
+        }
+    }
+}
+
+/**
+ * spm_domain_def_format:
+ * @def: a definition
+ *
+ * Writes @def back into its document: every spm element in canonical form and before all other memory
+ * devices, <maxMemory>, and the cells that have no memory.
+ */
+void
+spm_domain_def_format(SpmDomainDef *def)
+{
+    if (def->spms->len == 0)
+        return;
+    spm_format_cells(def);
+    spm_format_max_memory(def);
+    spm_format_order(def);
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+        xmlNodePtr node = spm_memory_def_format(spm);
+
+        spm_xml_replace(spm->node, node);
+        spm->node = node;
+    }
+}
