@@ -345,7 +345,7 @@ spm_device_override(JsonObject *json, xmlNodePtr property)
     if (strcmp(type, "string") == 0 && value)
         json_object_set_string_member(json, name, value);
     else if ((strcmp(type, "unsigned") == 0 || strcmp(type, "signed") == 0) && value)
-        json_object_set_int_member(json, name, g_ascii_strtoll(value, NULL, 0));
+        json_object_set_int_member(json, name, g_ascii_strtoll(value, NULL, 10));
     else if (strcmp(type, "bool") == 0 && value)
         json_object_set_boolean_member(json, name, strcmp(value, "true") == 0);
 }

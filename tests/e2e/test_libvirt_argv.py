@@ -13,10 +13,12 @@ from documents import ARGV, GOOD_OLD, document
 from lxml import etree
 from stack import Stack
 
-# What libvirt looks up on the host or in the emulator, which need not be there: hugepages, NUMA nodes
-# beyond the first, libpmem, SGX, another distribution's machines.
-OF_THE_HOST = re.compile(
-    r"<hugepages|<pagesize|nodeset='[^']*[1-9]|<nodemask>[^<]*[1-9]|<pmem/>|model='sgx-epc'|machine='ubuntu")
+# Not to be asked of a real libvirt here. It looks up on the host or in the emulator what need not be
+# there: hugepages, NUMA nodes beyond the first, libpmem, SGX, another distribution's machines. And it
+# cannot take an ampersand in the name of a namespace, though XML can.
+UNASKED = re.compile(
+    r"<hugepages|<pagesize|nodeset='[^']*[1-9]|<nodemask>[^<]*[1-9]|<pmem/>|model='sgx-epc'|machine='ubuntu"
+    r"|xmlns:\w+='[^']*&")
 
 
 def objects_and_devices(words: list[str]) -> list[tuple[str, str]]:
@@ -28,7 +30,7 @@ def identifier(value: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in GOOD_OLD if not OF_THE_HOST.search(document(name).read_text())])
+    "name", [name for name in GOOD_OLD if not UNASKED.search(document(name).read_text())])
 def test_argv_is_libvirts(name: str, daemon: Daemon, stack: Stack, tmp_path: Path) -> None:
     domain = etree.fromstring(document(name).read_text())
     domain.set("type", "qemu")
