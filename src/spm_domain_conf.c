@@ -306,11 +306,11 @@ spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
     return kib;
 }
 
-/* libvirt's cpuset syntax: numbers, ranges and ^exclusions, separated by commas. */
+/* libvirt's cpuset syntax (basictypes.rng): numbers, ranges and ^exclusions of one, separated by commas. */
 static gboolean
 spm_is_cpuset(const char *text)
 {
-    return g_regex_match_simple("^\\s*[0-9]+(-[0-9]+)?(,\\^?[0-9]+(-[0-9]+)?)*\\s*$", text, 0, 0);
+    return g_regex_match_simple("^([0-9]+(-[0-9]+)?|\\^[0-9]+)(,([0-9]+(-[0-9]+)?|\\^[0-9]+))*$", text, 0, 0);
 }
 
 static void
