@@ -48,11 +48,15 @@ stdio_handler = "file"
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
-# Runs as sh -c SCRIPT sh FOLDER PRELOAD. libvirtd migrates to no other that has its own host's name. The sandbox made all mounts private already, and inside
-# a chroot unshare cannot: there "/" is no mount point.
+# Runs as sh -c SCRIPT sh FOLDER PRELOAD. The sandbox made all mounts private already, and inside
+# a chroot unshare cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's
+# name.
 START_SCRIPT = "set -e\n" + "".join(
     f'mkdir -p {place}\nmount --bind "$1/{part}" {place}\n' for place, part in DIRECTORIES.items()
-) + 'basename "$1" >/proc/sys/kernel/hostname\nif [ -n "$2" ]; then export LD_PRELOAD="$2"; fi\nexec libvirtd --pid-file /run/libvirt/libvirtd.pid\n'
+) + """basename "$1" >/proc/sys/kernel/hostname
+if [ -n "$2" ]; then export LD_PRELOAD="$2"; fi
+exec libvirtd --pid-file /run/libvirt/libvirtd.pid
+"""
 
 
 class DaemonError(Exception):

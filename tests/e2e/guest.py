@@ -52,6 +52,11 @@ class Guest:
             raise self._error(f"'{command}' ended with status {line.split()[1]}")
         return "\n".join(output)
 
+    def reboot(self) -> Report:
+        """Reboot the guest; the report it gives when it obeys commands again."""
+        self._send("reboot")
+        return self.boot()
+
     def power_off(self) -> None:
         """Power the guest off and wait until the line is closed."""
         self._send("poweroff")

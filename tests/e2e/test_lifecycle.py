@@ -77,7 +77,8 @@ def test_restore_with_changed_xml(single: Defined, filled: Guest) -> None:
 def test_save_image_is_edited_as_spm(single: Defined, filled: Guest) -> None:
     image, changed = single.daemon.folder / "saved", single.daemon.folder / "changed.xml"
     single.daemon.call("save", NAME, str(image))
-    text = single.daemon.call("save-image-dumpxml", str(image)).replace("</name>", "</name><title>edited</title>")
+    text = single.daemon.call("save-image-dumpxml", str(image)).replace(
+        "</name>", "</name><title>edited</title>")
     changed.write_text(text)
     single.daemon.call("save-image-define", str(image), str(changed))
     assert "<title>edited</title>" in single.daemon.call("save-image-dumpxml", str(image))
@@ -94,8 +95,7 @@ def test_managed_save(single: Defined, filled: Guest) -> None:
 
 
 def test_reboot(single: Defined, filled: Guest) -> None:
-    filled._send("reboot")
-    report = filled.boot()
+    report = filled.reboot()
     assert report.soft_reserved and models(single.xml()) == ["spm", "dimm"]
 
 
@@ -114,7 +114,8 @@ def test_devices_of_the_configuration(single: Defined) -> None:
 def test_a_running_guest_is_refused(single: Defined, filled: Guest) -> None:
     device = single.daemon.folder / "device.xml"
     device.write_text(ONE_MORE)
-    for call in (["attach-device", NAME, str(device), "--live"], ["detach-device-alias", NAME, "ua-spm0", "--live"]):
+    for call in (["attach-device", NAME, str(device), "--live"],
+                 ["detach-device-alias", NAME, "ua-spm0", "--live"]):
         refused = single.daemon.virsh(*call)
         assert refused.returncode != 0 and "cannot be attached, updated or detached" in refused.stderr
     assert models(single.xml()) == ["spm", "dimm"]
