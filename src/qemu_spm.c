@@ -13,6 +13,7 @@
 #include <json-glib/json-glib.h>
 
 #include "qemu_spm_ns.h"
+#include "spm_cpuset.h"
 #include "spm_xml.h"
 
 #define SPM_SYSTEM_PAGE_KIB 4
@@ -46,47 +47,6 @@ spm_backend_free(SpmBackend *backend)
     g_free(backend);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmBackend, spm_backend_free)
-
-static gboolean
-spm_cpuset_apply(const char *cpuset, GArray *nodes)
-{
-    g_auto(GStrv) parts = g_strsplit(cpuset, ",", -1);
-
-    for (char **part = parts; *part; part++) {
-        const char *text = g_strstrip(*part);
-        gboolean add = *text != '^';
-        g_auto(GStrv) ends = g_strsplit(add ? text : text + 1, "-", 2);
-        guint64 first, last;
-
-        if (!ends[0] || !spm_parse_number(ends[0], 10, 16383, &first) ||
-            !spm_parse_number(ends[1] ? ends[1] : ends[0], 10, 16383, &last))
-            return FALSE;
-        if (last >= nodes->len)
-            g_array_set_size(nodes, (guint)last + 1);
-        for (guint64 node = first; node <= last; node++)
-            g_array_index(nodes, gboolean, node) = add;
-    }
-    return TRUE;
-}
-
-/* The nodes of a cpuset as a set: element N is TRUE when N is in it. */
-static GArray *
-spm_cpuset_parse(const char *cpuset)
-{
-    g_autoptr(GArray) nodes = g_array_new(FALSE, TRUE, sizeof(gboolean));
-
-    if (!cpuset || !spm_cpuset_apply(cpuset, nodes))
-        g_array_set_size(nodes, 0);
-    return g_steal_pointer(&nodes);
-}
-
-static gboolean
-spm_cpuset_contains(const char *cpuset, unsigned int node)
-{
-    g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
-
-    return node < nodes->len && g_array_index(nodes, gboolean, node);
-}
 
 /**
  * spm_qemu_hugepage:

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "spm_cpuset.h"
 #include "spm_xml.h"
 
 #define SPM_KIB_MAX (G_MAXUINT64 / 1024)
@@ -306,13 +307,6 @@ spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
     return kib;
 }
 
-/* libvirt's cpuset syntax (basictypes.rng): numbers, ranges and ^exclusions of one, separated by commas. */
-static gboolean
-spm_is_cpuset(const char *text)
-{
-    return g_regex_match_simple("^([0-9]+(-[0-9]+)?|\\^[0-9]+)(,([0-9]+(-[0-9]+)?|\\^[0-9]+))*$", text, 0, 0);
-}
-
 static void
 spm_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
 {
@@ -335,7 +329,7 @@ spm_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
     spm->pmem = pmem != NULL;
     spm_parse_path(spm, path, faults);
     spm->nodemask = spm_xml_content(nodemask);
-    if (nodemask && !spm_is_cpuset(spm->nodemask))
+    if (nodemask && !spm_cpuset_is_valid(spm->nodemask))
         spm_fault(faults, nodemask, "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
                   spm->nodemask);
 

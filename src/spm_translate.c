@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "qemu_spm_ns.h"
+#include "spm_cpuset.h"
 #include "spm_xml.h"
 
 /* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of a kind it does not know;
@@ -142,6 +143,25 @@ spm_check_reference(xmlNodePtr node, const char *name, guint stock_cells, guint 
             (const char *)node->name, name, value);
 }
 
+/* Refuses a <page> of <hugepages> that is for a cell that libvirt is not given. */
+static void
+spm_check_page(xmlNodePtr page, guint stock_cells, guint cells, SpmFaults *faults)
+{
+    g_autofree char *nodeset = spm_xml_attr(page, "nodeset");
+
+    for (guint id = stock_cells; nodeset && id < cells; id++) {
+        if (spm_cpuset_contains(nodeset, id)) {
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, spm_xml_line(page),
+                "<page> of <hugepages> has nodeset='%s' with cell %u, which is for <memory model='spm'> "
+                "and has no memory of its own, which libvirt before 12.8.0 cannot refer to; give the spm "
+                "element a <pagesize> or use a newer libvirt",
+                nodeset, id);
+            return;
+        }
+    }
+}
+
 static void
 spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
@@ -153,6 +173,8 @@ spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faul
         { "cpu/numa/interconnects", "target" },
         { "numatune", "cellid" },
     };
+    g_autoptr(GPtrArray) pages =
+        spm_xml_children(spm_xml_find(def->root, "memoryBacking/hugepages"), NULL, "page");
 
     for (gsize i = 0; i < G_N_ELEMENTS(references); i++) {
         g_autoptr(GPtrArray) nodes =
@@ -162,6 +184,8 @@ spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faul
             spm_check_reference(g_ptr_array_index(nodes, j), references[i].attribute, stock_cells,
                                 def->cells->len, faults);
     }
+    for (guint i = 0; i < pages->len; i++)
+        spm_check_page(g_ptr_array_index(pages, i), stock_cells, def->cells->len, faults);
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
         g_autoptr(GPtrArray) siblings = spm_xml_children(spm_xml_find(cell->node, "distances"), NULL, NULL);
