@@ -2,6 +2,7 @@
 # bash completion of virt-spm(1)
 
 _virt_spm() {
+    # shellcheck disable=SC2034 # _init_completion sets all four
     local cur prev words cword
     _init_completion -n = || return
 
