@@ -676,7 +676,7 @@ spm_other_memory_needs_slot(const SpmOtherMemoryDef *other)
  * @def: a definition
  * @alias: an alias
  *
- * Returns: TRUE when a device of the domain has it already
+ * Returns: TRUE when a device of the document has it already
  */
 gboolean
 spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias)
@@ -687,12 +687,6 @@ spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias)
         g_autofree char *name = spm_xml_attr(spm_xml_find(g_ptr_array_index(devices, i), "alias"), "name");
 
         if (g_strcmp0(name, alias) == 0)
-            return TRUE;
-    }
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
-        if (g_strcmp0(spm->alias, alias) == 0)
             return TRUE;
     }
     return FALSE;
