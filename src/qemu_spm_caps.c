@@ -3,34 +3,69 @@
 
 #include "qemu_spm_caps.h"
 
+#include <string.h>
+
 /* The first libvirt that passes a cell of memory 0 on without a backend of size 0, which QEMU refuses.
  * 11.3 does not, 12.8 does; where between them it changed is not known. */
 #define SPM_LIBVIRT_EMPTY_CELLS SPM_LIBVIRT_VERSION(12, 8, 0)
 
-static const char *const spm_devices[] = { "spm-memory", "sp-mem", NULL };
+/* The one to prefer first. Nothing that reads the guest's memory as migration does finds that of sp-mem. */
+static const struct {
+    const char *name;
+    gboolean moves_contents;
+} spm_devices[] = {
+    { "spm-memory", TRUE },
+    { "sp-mem", FALSE },
+};
 
-/**
- * spm_qemu_devices:
- *
- * Returns: (transfer none): QEMU's names of the devices that provide specific purpose memory, the one to
- *   prefer first, NULL-terminated
- */
-const char *const *
-spm_qemu_devices(void)
+static gssize
+spm_device_index(const char *device)
 {
-    return spm_devices;
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_devices); i++) {
+        if (strcmp(spm_devices[i].name, device) == 0)
+            return (gssize)i;
+    }
+    return -1;
 }
 
 /**
- * spm_qemu_device_is_known:
+ * spm_qemu_device_name:
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): QEMU's name of a device that provides specific purpose memory, the
+ *   one to prefer first; NULL behind the last
+ */
+const char *
+spm_qemu_device_name(gsize index)
+{
+    return index < G_N_ELEMENTS(spm_devices) ? spm_devices[index].name : NULL;
+}
+
+/**
+ * spm_qemu_device_find:
  * @device: QEMU's name of a device
  *
- * Returns: TRUE when it is one of those that provide specific purpose memory
+ * Returns: (transfer none) (nullable): the same name, for good, when the device provides specific purpose
+ *   memory; NULL otherwise
+ */
+const char *
+spm_qemu_device_find(const char *device)
+{
+    gssize index = spm_device_index(device);
+
+    return index >= 0 ? spm_devices[index].name : NULL;
+}
+
+/**
+ * spm_qemu_device_moves_contents:
+ * @device: QEMU's name of a device that provides specific purpose memory
+ *
+ * Returns: TRUE when what the guest wrote is still there after migration, and after saving and restoring
  */
 gboolean
-spm_qemu_device_is_known(const char *device)
+spm_qemu_device_moves_contents(const char *device)
 {
-    return g_strv_contains(spm_devices, device);
+    return spm_devices[spm_device_index(device)].moves_contents;
 }
 
 /**

@@ -10,17 +10,32 @@
 #define SPM_LIBVIRT_NEWEST SPM_LIBVIRT_VERSION(12, 8, 0)
 
 /**
+ * SpmQemuChooser:
+ * @def: a valid definition with spm elements
+ * @data: of SpmQemuOptions
+ * @error: set on failure
+ *
+ * Returns: (transfer none): QEMU's name of the device that @def gets, or NULL
+ */
+typedef const char *(*SpmQemuChooser)(const SpmDomainDef *def, gpointer data, GError **error);
+
+/**
  * SpmQemuOptions:
  * @device: QEMU's name of the device: "spm-memory", or "sp-mem" of QEMU 11.1
  * @libvirt_version: the libvirt that will carry the domain
+ * @choose: (nullable): asked for the device of each domain, in place of @device
+ * @data: for @choose
  */
 typedef struct {
     const char *device;
     unsigned long libvirt_version;
+    SpmQemuChooser choose;
+    gpointer data;
 } SpmQemuOptions;
 
-const char *const *spm_qemu_devices(void);
-gboolean spm_qemu_device_is_known(const char *device);
+const char *spm_qemu_device_name(gsize index);
+const char *spm_qemu_device_find(const char *device);
+gboolean spm_qemu_device_moves_contents(const char *device);
 guint spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options);
 unsigned int spm_qemu_carrier_cell(const SpmDomainDef *def, const SpmMemoryDef *spm,
                                    const SpmQemuOptions *options);

@@ -610,6 +610,7 @@ spm_domain_def_parse(xmlNodePtr domain, SpmFaults *faults)
     def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
     def->arch = spm_xml_attr(os_type, "arch");
     def->machine = spm_xml_attr(os_type, "machine");
+    def->emulator = spm_xml_content(spm_xml_find(domain, "devices/emulator"));
     def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
     def->cells = g_ptr_array_new_with_free_func(g_free);
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
@@ -633,6 +634,7 @@ spm_domain_def_free(SpmDomainDef *def)
     g_free(def->name);
     g_free(def->arch);
     g_free(def->machine);
+    g_free(def->emulator);
     g_ptr_array_unref(def->cells);
     g_ptr_array_unref(def->spms);
     g_ptr_array_unref(def->others);

@@ -73,8 +73,9 @@ typedef struct {
 
     char *type; /* 'kvm', 'qemu', ... */
     char *name;
-    char *arch;    /* NULL: the host's */
-    char *machine; /* NULL: the emulator's default */
+    char *arch;     /* NULL: the host's */
+    char *machine;  /* NULL: the emulator's default */
+    char *emulator; /* NULL: libvirt's default */
     gboolean acpi;
 
     gboolean has_max_memory;

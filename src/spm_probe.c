@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which device for specific purpose memory an emulator has.
  *
- * The emulator is asked ("-device help"), in a process that is kept short in every way: no standard
- * input, no descriptors, no environment but a path, a limited output and a deadline. It runs with the
- * caller's rights: a daemon must not ask an emulator that a client has named. */
+ * Whoever may define a domain names the emulator, so that nothing is taken for granted of the program that is
+ * run here: it has no standard input, no descriptors of ours, no environment but a path, a limited
+ * output, a deadline, and not the rights of root. */
+
+#define _GNU_SOURCE /* syscall */
 
 #include "spm_probe.h"
 
@@ -12,6 +14,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +23,9 @@
 
 #define SPM_PROBE_MILLISECONDS 10000
 #define SPM_PROBE_MAX_BYTES (1024 * 1024)
+
+/* nobody, of every Linux: what the kernel shows for an id that has no other name */
+#define SPM_PROBE_NOBODY 65534
 
 /**
  * spm_probe_parse:
@@ -29,21 +36,33 @@
 const char *
 spm_probe_parse(const char *help)
 {
-    for (const char *const *device = spm_qemu_devices(); *device; device++) {
-        g_autofree char *entry = g_strdup_printf("name \"%s\"", *device);
+    const char *device;
+
+    for (gsize i = 0; (device = spm_qemu_device_name(i)); i++) {
+        g_autofree char *entry = g_strdup_printf("name \"%s\"", device);
 
         if (strstr(help, entry))
-            return *device;
+            return device;
     }
     return NULL;
 }
 
-/* Between fork and exec: nothing but system calls. It must not outlive us. */
+/* Between fork and exec: nothing but system calls. The C library's functions for ids would call on the other
+ * threads, which are not here.
+ *
+ * no_new_privs is not set: with it, SELinux and AppArmor refuse to let a confined daemon run an emulator
+ * under rules of its own. libvirt runs any emulator that is named to it under the same conditions. */
 static void
-spm_probe_child_setup(gpointer data)
+spm_probe_child_setup(gpointer as_root)
 {
-    (void)data;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    const struct rlimit no_core = { 0, 0 };
+
+    if (as_root && (syscall(SYS_setgroups, 0, NULL) < 0 ||
+                    syscall(SYS_setresgid, SPM_PROBE_NOBODY, SPM_PROBE_NOBODY, SPM_PROBE_NOBODY) < 0 ||
+                    syscall(SYS_setresuid, SPM_PROBE_NOBODY, SPM_PROBE_NOBODY, SPM_PROBE_NOBODY) < 0))
+        _exit(126);
+    /* a group of its own, so that what it starts can be ended with it; and it does not outlive us */
+    if (setpgid(0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         _exit(126);
 }
 
@@ -64,7 +83,7 @@ spm_probe_read(int fd, GString *output, const char *emulator, GError **error)
             continue;
         if (ready <= 0) {
             g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
-                        "<emulator> '%s' did not list its devices within %d seconds", emulator,
+                        "<emulator> '%s' did not answer within %d seconds", emulator,
                         SPM_PROBE_MILLISECONDS / 1000);
             return FALSE;
         }
@@ -80,45 +99,61 @@ spm_probe_read(int fd, GString *output, const char *emulator, GError **error)
 }
 
 /**
+ * spm_probe_run:
+ * @emulator: the path of a QEMU
+ * @option: an option that makes it print something and exit
+ * @value: (nullable): the option's value
+ * @error: set on failure, SPM_ERROR_CONFIG: it does not run or does not answer
+ *
+ * Blocks for up to ten seconds. Root runs it as nobody.
+ *
+ * Returns: (transfer full): what it printed, up to a MiB, or NULL
+ */
+char *
+spm_probe_run(const char *emulator, const char *option, const char *value, GError **error)
+{
+    const char *const argv[] = { emulator, "-machine", "none", "-nodefaults", "-display",
+                                 "none",   option,     value,  NULL };
+    const char *const envp[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
+    const GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL;
+    g_autoptr(GString) output = g_string_new(NULL);
+    g_autoptr(GError) spawn_error = NULL;
+    gboolean answered;
+    GPid pid;
+    int fd;
+
+    if (!g_spawn_async_with_pipes("/", (char **)argv, (char **)envp, flags, spm_probe_child_setup,
+                                  GINT_TO_POINTER(geteuid() == 0), &pid, NULL, &fd, NULL, &spawn_error)) {
+        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG, "<emulator> '%s' does not run%s: %s%s", emulator,
+                    geteuid() == 0 ? " as user nobody, as which it is asked for its device" : "",
+                    spawn_error->message, geteuid() == 0 ? "; if that is meant, set device in spm.conf" : "");
+        return NULL;
+    }
+    answered = spm_probe_read(fd, output, emulator, error);
+    kill(-pid, SIGKILL);
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(fd);
+    return answered ? g_strdup(output->str) : NULL;
+}
+
+/**
  * spm_probe_emulator:
  * @emulator: the path of a QEMU
  * @error: set on failure, SPM_ERROR_CONFIG: it does not run, does not answer, or has no such device
  *
- * Blocks for up to ten seconds.
+ * See spm_probe_run().
  *
  * Returns: (transfer none): the name of its device, or NULL
  */
 const char *
 spm_probe_emulator(const char *emulator, GError **error)
 {
-    char *const argv[] = { (char *)emulator,      (char *)"-machine", (char *)"none",
-                           (char *)"-nodefaults", (char *)"-display", (char *)"none",
-                           (char *)"-device",     (char *)"help",     NULL };
-    char *const envp[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", NULL };
-    const GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL;
-    g_autoptr(GString) output = g_string_new(NULL);
-    g_autoptr(GError) spawn_error = NULL;
-    const char *device;
-    gboolean answered;
-    GPid pid;
-    int fd;
+    g_autofree char *help = spm_probe_run(emulator, "-device", "help", error);
+    const char *device = help ? spm_probe_parse(help) : NULL;
 
-    if (!g_spawn_async_with_pipes("/", (char **)argv, (char **)envp, flags, spm_probe_child_setup, NULL, &pid,
-                                  NULL, &fd, NULL, &spawn_error)) {
-        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG, "<emulator> '%s' does not run: %s", emulator,
-                    spawn_error->message);
-        return NULL;
-    }
-    answered = spm_probe_read(fd, output, emulator, error);
-    kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    close(fd);
-    if (!answered)
-        return NULL;
-
-    device = spm_probe_parse(output->str);
-    if (!device)
+    if (help && !device)
         g_set_error(
             error, SPM_ERROR, SPM_ERROR_CONFIG,
             "<emulator> '%s' has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; "

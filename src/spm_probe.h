@@ -3,9 +3,8 @@
 
 #pragma once
 
-#include <glib.h>
-
 #include "spm_error.h"
 
 const char *spm_probe_parse(const char *help);
+char *spm_probe_run(const char *emulator, const char *option, const char *value, GError **error);
 const char *spm_probe_emulator(const char *emulator, GError **error);

@@ -388,16 +388,17 @@ spm_unmake_carrier(xmlNodePtr memory)
         spm_xml_remove(address);
 }
 
-/* The override that makes @memory a carrier, or NULL when it is none. */
+/* The override that makes @memory a carrier, and its device, or NULL when it is none. */
 static xmlNodePtr
-spm_find_carrier_override(xmlNodePtr domain, xmlNodePtr memory)
+spm_find_carrier_override(xmlNodePtr domain, xmlNodePtr memory, const char **device)
 {
     g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
     xmlNodePtr frontend = alias ? spm_qemu_ns_find_frontend(domain, alias) : NULL;
     xmlNodePtr driver = frontend ? spm_qemu_ns_find_property(frontend, "driver") : NULL;
     g_autofree char *value = spm_xml_attr(driver, "value");
 
-    return value && spm_qemu_device_is_known(value) && spm_xml_find(memory, "target/node") ? frontend : NULL;
+    *device = value ? spm_qemu_device_find(value) : NULL;
+    return *device && spm_xml_find(memory, "target/node") ? frontend : NULL;
 }
 
 /* Puts @cell behind the cells of @numa, ahead of what else stands there. */
@@ -503,7 +504,8 @@ spm_make_spm(xmlNodePtr domain)
 
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
-        xmlNodePtr frontend = spm_find_carrier_override(domain, memory);
+        const char *device;
+        xmlNodePtr frontend = spm_find_carrier_override(domain, memory, &device);
 
         if (!frontend)
             continue;
@@ -580,11 +582,26 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
     return first;
 }
 
+static gboolean
+spm_choose_device(const SpmDomainDef *def, SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!options->choose)
+        return TRUE;
+    options->device = options->choose(def, options->data, &error);
+    if (!options->device)
+        spm_faults_add(faults, (SpmErrorCode)error->code,
+                       spm_xml_line(spm_xml_find(def->root, "devices/emulator")), "%s", error->message);
+    return options->device != NULL;
+}
+
 /* Makes every domain of @doc that has spm elements stock. Returns how many had, and are fine. */
 static guint
-spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
+spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *general, SpmFaults *faults)
 {
     g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
+    SpmQemuOptions chosen = *general, *options = &chosen;
     guint count = 0;
 
     for (guint i = 0; i < domains->len; i++) {
@@ -593,12 +610,42 @@ spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
         if (!spm_has_spm(g_ptr_array_index(domains, i)))
             continue;
         def = spm_load(g_ptr_array_index(domains, i), options, faults);
-        if (faults->len)
+        if (faults->len || !spm_choose_device(def, options, faults))
             continue;
         spm_make_stock(def, options);
         count++;
     }
     return count;
+}
+
+/**
+ * spm_translate_device:
+ * @xml: a document of stock libvirt
+ *
+ * Returns: (transfer none) (nullable): QEMU's name of the device that its carriers become; one that loses
+ *   its contents before one that does not. NULL when it has no carrier
+ */
+const char *
+spm_translate_device(const char *xml)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse(xml, faults) : NULL;
+    g_autoptr(GPtrArray) domains = doc ? spm_domain_nodes(doc) : g_ptr_array_new();
+    const char *found = NULL;
+
+    for (guint i = 0; i < domains->len; i++) {
+        xmlNodePtr domain = g_ptr_array_index(domains, i);
+        g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+
+        for (guint j = 0; j < memories->len; j++) {
+            const char *device;
+
+            if (spm_find_carrier_override(domain, g_ptr_array_index(memories, j), &device) &&
+                (!found || !spm_qemu_device_moves_contents(device)))
+                found = device;
+        }
+    }
+    return found;
 }
 
 /**

@@ -257,7 +257,7 @@ static const char spm_summary[] =
 int
 main(int argc, char **argv)
 {
-    SpmCall call = { .qemu = { "spm-memory", SPM_LIBVIRT_NEWEST } };
+    SpmCall call = { .qemu = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST } };
     g_autofree char *device = NULL;
     g_autofree char *emulator = NULL;
     g_autofree char *libvirt_version = NULL;
@@ -297,7 +297,7 @@ main(int argc, char **argv)
         return spm_usage("--format goes with 'layout'");
     if (!spm_format_find(format, &call))
         return spm_usage("there is no format '%s'; it may be text or svg", format);
-    if (device && !spm_qemu_device_is_known(device))
+    if (device && !spm_qemu_device_find(device))
         return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", device);
     if (device && emulator)
         return spm_usage("--device and --emulator exclude each other");

@@ -260,7 +260,7 @@ spm_exercise(const char *text, const SpmQemuOptions *options)
 SpmVerdict
 spm_check_format(const char *text, char **detail)
 {
-    const SpmQemuOptions options = { "spm-memory", SPM_LIBVIRT_NEWEST };
+    const SpmQemuOptions options = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST };
     g_autofree char *once = spm_format(text, &options, detail);
     g_autofree char *twice = NULL;
     g_autofree char *why = NULL;
@@ -310,7 +310,7 @@ spm_check_laws(const char *text, const char *stock, const SpmQemuOptions *option
 SpmVerdict
 spm_check_translate(const char *text, unsigned long libvirt_version, char **detail)
 {
-    const SpmQemuOptions options = { "spm-memory", libvirt_version };
+    const SpmQemuOptions options = { .device = "spm-memory", .libvirt_version = libvirt_version };
     g_autoptr(GError) error = NULL;
     g_autofree char *stock = spm_translate_in(text, &options, &error);
     g_autofree char *shown = NULL;

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests share: virt-spm, golden files, and one switch that rewrites them."""
 
+import os
 import pathlib
+import tempfile
 
 import pytest
 from documents import ARGV, XML2XML
-from programs import BUILD, run
+from programs import BUILD, PLUGIN, run
 
 
 def pytest_addoption(parser):
@@ -18,6 +20,49 @@ def virt_spm():
     program = BUILD / "src" / "virt-spm"
     assert program.exists(), f"{program} is not there: build first (meson setup build && ninja -C build)"
     return lambda *arguments, text=None: run(program, *arguments, text=text)
+
+
+@pytest.fixture
+def public_folder():
+    """A folder that everybody may use: root has emulators asked as user nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o1777)
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture
+def emulator(public_folder):
+    """Make an emulator that runs a script for "-device help"."""
+    def make(script):
+        path = public_folder / "qemu"
+        path.unlink(missing_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+    return make
+
+
+@pytest.fixture(params=["linked", "loaded later"])
+def call(request, tmp_path):
+    """Call a function of the fake libvirt with the plugin preloaded.
+
+    linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
+    with Python's bindings."""
+    def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=(), domain=(),
+               settings="device=spm-memory", **environment):
+        library = BUILD / "tests" / f"libvirt-{fake}.so"
+        (tmp_path / "libvirt.so.0").unlink(missing_ok=True)
+        (tmp_path / "libvirt.so.0").symlink_to(library)
+        preload = [str(PLUGIN), *others] + ([str(library)] if request.param == "linked" else [])
+        (tmp_path / "spm.conf").write_text(f"[spm]\n{settings}\n")
+        env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload),
+               "LIBVIRT_SPM_CONF": str(tmp_path / "spm.conf"), "LIBVIRT_SPM_CACHE": str(tmp_path / "cache"),
+               **environment}
+        done = run(BUILD / "tests" / "call-libvirt", function, connection, flags, *domain, text=xml,
+                   env=env)
+        assert done.returncode == 0, done.stderr
+        return done
+    return caller
 
 
 @pytest.fixture(scope="session")

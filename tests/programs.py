@@ -8,6 +8,8 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("SPM_BUILD", ROOT / "build"))
 
+PLUGIN = BUILD / "src" / "libvirt-spm.so"
+
 
 def run(*command, text=None, env=None):
     """Run a program; its output is text and its exit status is the caller's to judge."""

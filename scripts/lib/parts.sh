@@ -15,7 +15,8 @@ build_plugin() {
 
 run_meson() {
     if [[ ! -f $SPM_BUILD/build.ninja ]]; then
-        meson setup "$SPM_BUILD" "$SPM_ROOT" "$@" || return
+        # where distributions have their libvirt
+        meson setup --prefix=/usr --sysconfdir=/etc --localstatedir=/var "$SPM_BUILD" "$SPM_ROOT" "$@" || return
     elif (($#)); then
         meson configure "$SPM_BUILD" "$@" || return
     fi

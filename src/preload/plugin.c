@@ -9,20 +9,21 @@
  *
  * The plugin is armed when libvirt.so.0 is loaded and has every symbol of the table; otherwise each
  * wrapper calls straight on. A program that loads libvirt later (Python's bindings do) arms it by its
- * first call. There is no state per call, no lock, and nothing to configure. */
+ * first call. There is no state per call, and no lock is held while libvirt or an emulator is asked. */
 
 #define _GNU_SOURCE /* dladdr */
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <libvirt/virterror.h>
 #include <libxml/parser.h>
 
 #include "plugin.h"
-#include "spm_translate.h"
+#include "spm_config.h"
 
 static SpmLibvirt libvirt;
 
@@ -53,6 +54,58 @@ spm_resolve_all(void *handle)
 #undef SPM_RESOLVE
 }
 
+static void
+spm_load_settings(void)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autofree char *path = spm_settings_path();
+
+    spm_settings_load(path, &libvirt.settings, faults);
+    for (guint i = 0; i < faults->len; i++)
+        fprintf(stderr, "libvirt-spm: %s\n", ((const SpmFault *)g_ptr_array_index(faults, i))->message);
+}
+
+/* libvirt's version by the name of its file, libvirt.so.0.11003.0, as a library must not be called before its
+ * program has begun. 0 when the name is another. */
+static unsigned long
+spm_file_version(void *handle)
+{
+    unsigned long version = 0, release = 0;
+    struct link_map *map;
+    g_autofree char *file = NULL;
+    g_autofree char *name = NULL;
+
+    if (dlinfo(handle, RTLD_DI_LINKMAP, &map) < 0)
+        return 0;
+    file = realpath(map->l_name, NULL);
+    name = file ? g_path_get_basename(file) : NULL;
+    if (!name || sscanf(name, "libvirt.so.0.%lu.%lu", &version, &release) != 2)
+        return 0;
+    return version * 1000 + release;
+}
+
+/* A daemon's log shows what it was given; whatever else loads libvirt has its own output. */
+static void
+spm_log_armed(void *handle)
+{
+    static const char *const daemons[] = { "libvirtd", "virtqemud", "virtproxyd", NULL };
+    unsigned long version = spm_file_version(handle);
+    guint count = 0;
+
+    if (!libvirt.armed || !g_strv_contains(daemons, program_invocation_short_name))
+        return;
+#define SPM_INTERPOSED(type, name, parameters) count++;
+#define SPM_CALLED(type, name, parameters)
+#define SPM_OPTIONAL(type, name, parameters)
+#include "symbols.h"
+#undef SPM_INTERPOSED
+#undef SPM_CALLED
+#undef SPM_OPTIONAL
+    fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %lu.%lu.%lu%s\n", count,
+            version / 1000000, version / 1000 % 1000, version % 1000,
+            version > SPM_LIBVIRT_NEWEST ? ", which is newer than any it was tested with" : "");
+}
+
 /* Resolves the table, once, if libvirt is loaded. The handle is kept, as libvirt is by its users. */
 static gboolean
 spm_libvirt_init(void)
@@ -65,6 +118,8 @@ spm_libvirt_init(void)
         if (handle) {
             xmlInitParser();
             spm_resolve_all(handle);
+            spm_load_settings();
+            spm_log_armed(handle);
         }
         g_once_init_leave(&done, handle ? 1 : 2);
     }
@@ -122,120 +177,4 @@ spm_libvirt(void)
     if (!spm_libvirt_init())
         g_error("libvirt-spm: libvirt.so.0 is not loaded");
     return &libvirt;
-}
-
-/**
- * spm_report:
- * @conn: (nullable): the connection of the call
- * @code: one of libvirt's error codes
- * @message: what is wrong
- *
- * Leaves an error as libvirt does: for virGetLastError() and the connection's error handler.
- */
-void
-spm_report(virConnectPtr conn, int code, const char *message)
-{
-    libvirt.virReportErrorHelper(VIR_FROM_DOMAIN, code, __FILE__, __func__, __LINE__, "%s", message);
-    if (libvirt.virDispatchError)
-        libvirt.virDispatchError(conn);
-}
-
-/**
- * spm_report_error:
- * @conn: (nullable): the connection of the call
- * @error: an error of the SPM_ERROR domain
- *
- * spm_report() with libvirt's code for it.
- */
-void
-spm_report_error(virConnectPtr conn, const GError *error)
-{
-    static const int codes[] = {
-        [SPM_ERROR_DOCUMENT] = VIR_ERR_XML_ERROR,
-        [SPM_ERROR_XML] = VIR_ERR_XML_ERROR,
-        [SPM_ERROR_CONFIG] = VIR_ERR_CONFIG_UNSUPPORTED,
-        [SPM_ERROR_NOT_FOUND] = VIR_ERR_DEVICE_MISSING,
-    };
-
-    spm_report(conn, codes[error->code], error->message);
-}
-
-/**
- * spm_options:
- * @conn: a connection
- * @options: (out): what to translate for
- *
- * Returns: FALSE when nothing is to be translated: the plugin is not armed, or @conn is not to QEMU
- */
-gboolean
-spm_options(virConnectPtr conn, SpmQemuOptions *options)
-{
-    options->device = "spm-memory";
-    return spm_libvirt()->armed && g_strcmp0(libvirt.virConnectGetType(conn), "QEMU") == 0 &&
-           libvirt.virConnectGetLibVersion(conn, &options->libvirt_version) == 0;
-}
-
-/**
- * spm_in:
- * @conn: the connection of the call
- * @xml: (inout) (nullable): a document, replaced by what stock libvirt takes when it has spm elements
- * @stock: (out): what owns the replacement
- *
- * A document that cannot be read is left to libvirt, which says so in its own words.
- *
- * Returns: FALSE, with libvirt's error left, when the document is refused
- */
-gboolean
-spm_in(virConnectPtr conn, const char **xml, char **stock)
-{
-    SpmQemuOptions options;
-    g_autoptr(GError) error = NULL;
-
-    if (!*xml || !spm_translate_in_concerns(*xml) || !spm_options(conn, &options))
-        return TRUE;
-    *stock = spm_translate_in(*xml, &options, &error);
-    if (*stock) {
-        *xml = *stock;
-        return TRUE;
-    }
-    if (g_error_matches(error, SPM_ERROR, SPM_ERROR_DOCUMENT))
-        return TRUE;
-    spm_report_error(conn, error);
-    return FALSE;
-}
-
-/**
- * spm_in_domain:
- * @domain: the domain of the call
- * @xml: see spm_in()
- * @stock: see spm_in()
- *
- * Returns: see spm_in()
- */
-gboolean
-spm_in_domain(virDomainPtr domain, const char **xml, char **stock)
-{
-    if (!*xml || !spm_translate_in_concerns(*xml) || !spm_libvirt()->armed)
-        return TRUE;
-    return spm_in(libvirt.virDomainGetConnect(domain), xml, stock);
-}
-
-/**
- * spm_out:
- * @xml: (transfer full) (nullable): a document that libvirt gave
- *
- * Returns: (transfer full) (nullable): what is to be shown in its place
- */
-char *
-spm_out(char *xml)
-{
-    char *shown;
-
-    if (!spm_libvirt()->armed || !xml || !spm_translate_out_concerns(xml))
-        return xml;
-    shown = spm_translate_out(xml, NULL);
-    if (!shown)
-        return xml;
-    free(xml);
-    return shown;
 }

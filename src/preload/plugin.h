@@ -7,6 +7,7 @@
 #include <libvirt/libvirt.h>
 
 #include "qemu_spm_caps.h"
+#include "spm_settings.h"
 
 #define SPM_EXPORT __attribute__((visibility("default")))
 
@@ -21,6 +22,7 @@
 
 typedef struct {
     gboolean armed; /* every symbol that is needed was found */
+    SpmSettings settings;
 #define SPM_INTERPOSED(type, name, parameters) type(*name) parameters;
 #define SPM_CALLED SPM_INTERPOSED
 #define SPM_OPTIONAL SPM_INTERPOSED
@@ -37,3 +39,7 @@ gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_in(virConnectPtr conn, const char **xml, char **stock);
 gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
 char *spm_out(char *xml);
+const char *spm_domain_device(virDomainPtr domain);
+const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
+gboolean spm_contents_move(virDomainPtr domain);
+gboolean spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags);

@@ -31,6 +31,8 @@ SPM_INTERPOSED(char *, virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr ch
 SPM_INTERPOSED(int, virDomainSaveImageDefineXML,
                (virConnectPtr conn, const char *file, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags))
+SPM_INTERPOSED(int, virDomainSave, (virDomainPtr domain, const char *file))
+SPM_INTERPOSED(int, virDomainManagedSave, (virDomainPtr domain, unsigned int flags))
 SPM_INTERPOSED(int, virDomainSaveFlags,
                (virDomainPtr domain, const char *file, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainSaveParams,
@@ -45,6 +47,12 @@ SPM_INTERPOSED(virDomainCheckpointPtr, virDomainCheckpointCreateXML,
                (virDomainPtr domain, const char *xml, unsigned int flags))
 
 /* Migration: the public functions, and those that a client calls in a daemon. */
+SPM_INTERPOSED(virDomainPtr, virDomainMigrate,
+               (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name, const char *uri,
+                unsigned long bandwidth))
+SPM_INTERPOSED(int, virDomainMigrateToURI,
+               (virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
+                unsigned long bandwidth))
 SPM_INTERPOSED(virDomainPtr, virDomainMigrate2,
                (virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags, const char *name,
                 const char *uri, unsigned long bandwidth))
@@ -88,7 +96,11 @@ SPM_INTERPOSED(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char
 SPM_INTERPOSED(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags))
 
 SPM_CALLED(const char *, virConnectGetType, (virConnectPtr conn))
+SPM_CALLED(char *, virConnectGetURI, (virConnectPtr conn))
 SPM_CALLED(int, virConnectGetLibVersion, (virConnectPtr conn, unsigned long *version))
+SPM_CALLED(char *, virConnectGetDomainCapabilities,
+           (virConnectPtr conn, const char *emulator, const char *arch, const char *machine,
+            const char *virttype, unsigned int flags))
 SPM_CALLED(virConnectPtr, virDomainGetConnect, (virDomainPtr domain))
 SPM_CALLED(int, virDomainIsActive, (virDomainPtr domain))
 SPM_CALLED(int, virDomainFree, (virDomainPtr domain))

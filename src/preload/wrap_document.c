@@ -112,8 +112,9 @@ virDomainSaveFlags(virDomainPtr domain, const char *file, const char *xml, unsig
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock) ? spm_libvirt()->virDomainSaveFlags(domain, file, xml, flags)
-                                               : -1;
+    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
+               ? spm_libvirt()->virDomainSaveFlags(domain, file, xml, flags)
+               : -1;
 }
 
 SPM_EXPORT int
@@ -129,8 +130,9 @@ virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int fl
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock) ? spm_libvirt()->virDomainSnapshotCreateXML(domain, xml, flags)
-                                               : NULL;
+    return spm_contents_move_in_snapshot(domain, xml, flags) && spm_in_domain(domain, &xml, &stock)
+               ? spm_libvirt()->virDomainSnapshotCreateXML(domain, xml, flags)
+               : NULL;
 }
 
 SPM_EXPORT virDomainCheckpointPtr
@@ -149,7 +151,7 @@ virDomainMigrate2(virDomainPtr domain, virConnectPtr dest, const char *xml, unsi
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
                ? spm_libvirt()->virDomainMigrate2(domain, dest, xml, flags, name, uri, bandwidth)
                : NULL;
 }
@@ -160,7 +162,7 @@ virDomainMigrateToURI2(virDomainPtr domain, const char *dest, const char *uri, c
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
                ? spm_libvirt()->virDomainMigrateToURI2(domain, dest, uri, xml, flags, name, bandwidth)
                : -1;
 }
@@ -171,7 +173,7 @@ virDomainMigrateBegin3(virDomainPtr domain, const char *xml, char **cookie_out, 
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
                ? spm_libvirt()->virDomainMigrateBegin3(domain, xml, cookie_out, cookie_out_size, flags, name,
                                                        resource)
                : NULL;
@@ -198,7 +200,7 @@ virDomainMigratePerform3(virDomainPtr domain, const char *xml, const char *cooki
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
                ? spm_libvirt()->virDomainMigratePerform3(domain, xml, cookie_in, cookie_in_size, cookie_out,
                                                          cookie_out_size, dest, uri, flags, name, resource)
                : -1;

@@ -34,10 +34,11 @@ spm_param_is_document(const virTypedParameter *param)
     return param->type == VIR_TYPED_PARAM_STRING && g_strv_contains(spm_param_names, param->field);
 }
 
-/* spm_in() for every document among @params, which is replaced by a copy when one of them changes. The
- * caller's own are left as they are. */
+/* spm_in(), or spm_in_domain() if there is one, for every document among @params, which is replaced by a copy
+ * when one of them changes. The caller's own are left as they are. */
 static gboolean
-spm_in_params(virConnectPtr conn, virTypedParameterPtr *params, int nparams, SpmParams *stock)
+spm_in_params(virConnectPtr conn, virDomainPtr domain, virTypedParameterPtr *params, int nparams,
+              SpmParams *stock)
 {
     for (int i = 0; *params && i < nparams; i++) {
         g_autofree char *document = NULL;
@@ -45,7 +46,7 @@ spm_in_params(virConnectPtr conn, virTypedParameterPtr *params, int nparams, Spm
 
         if (!spm_param_is_document(&(*params)[i]))
             continue;
-        if (!spm_in(conn, &xml, &document))
+        if (domain ? !spm_in_domain(domain, &xml, &document) : !spm_in(conn, &xml, &document))
             return FALSE;
         if (!document)
             continue;
@@ -60,22 +61,12 @@ spm_in_params(virConnectPtr conn, virTypedParameterPtr *params, int nparams, Spm
     return TRUE;
 }
 
-static gboolean
-spm_in_params_domain(virDomainPtr domain, virTypedParameterPtr *params, int nparams, SpmParams *stock)
-{
-    for (int i = 0; *params && i < nparams; i++) {
-        if (spm_param_is_document(&(*params)[i]) && spm_libvirt()->armed)
-            return spm_in_params(spm_libvirt()->virDomainGetConnect(domain), params, nparams, stock);
-    }
-    return TRUE;
-}
-
 SPM_EXPORT int
 virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags)
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
                : -1;
 }
@@ -85,7 +76,7 @@ virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int npar
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(conn, &params, (int)nparams, &stock)
+    return spm_in_params(conn, NULL, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainRestoreParams(conn, params, nparams, flags)
                : -1;
 }
@@ -96,7 +87,7 @@ virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr 
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
                : NULL;
 }
@@ -107,7 +98,7 @@ virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterP
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
                : -1;
 }
@@ -118,7 +109,7 @@ virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, i
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
                                                              cookie_out_size, flags)
                : NULL;
@@ -131,7 +122,7 @@ virDomainMigratePrepare3Params(virConnectPtr conn, virTypedParameterPtr params, 
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(conn, &params, (int)nparams, &stock)
+    return spm_in_params(conn, NULL, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePrepare3Params(conn, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                uri_out, flags)
@@ -145,7 +136,7 @@ virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedPa
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params_domain(domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                flags)

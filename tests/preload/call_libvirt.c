@@ -36,7 +36,8 @@ find(const Call *call, const char *name)
     return symbol ? symbol : dlsym(call->library, name);
 }
 
-/* clang-format off: one line a function */
+/* one line a function */
+/* clang-format off */
 #define IS(name) (strcmp(call->function, #name) == 0)
 #define TEXT(name, ...) if (IS(name)) return (const char *)((name##_function)find(call, #name))(__VA_ARGS__);
 #define NUMBER(name, ...) \
@@ -72,12 +73,16 @@ call_function(Call *call)
     TEXT(virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr)xml, flags)
     NUMBER(virDomainSaveImageDefineXML, conn, "file", xml, flags)
     NUMBER(virDomainManagedSaveDefineXML, domain, xml, flags)
+    NUMBER(virDomainSave, domain, "file")
+    NUMBER(virDomainManagedSave, domain, flags)
     NUMBER(virDomainSaveFlags, domain, "file", xml, flags)
     NUMBER(virDomainSaveParams, domain, params, count, flags)
     NUMBER(virDomainRestoreFlags, conn, "file", xml, flags)
     NUMBER(virDomainRestoreParams, conn, params, count, flags)
     TEXT(virDomainSnapshotCreateXML, domain, xml, flags)
     TEXT(virDomainCheckpointCreateXML, domain, xml, flags)
+    TEXT(virDomainMigrate, domain, conn, flags, "name", "uri", 0)
+    NUMBER(virDomainMigrateToURI, domain, "dest", flags, "name", 0)
     TEXT(virDomainMigrate2, domain, conn, xml, flags, "name", "uri", 0)
     TEXT(virDomainMigrate3, domain, conn, params, (unsigned int)count, flags)
     NUMBER(virDomainMigrateToURI2, domain, "dest", "uri", xml, flags, "name", 0)

@@ -33,7 +33,8 @@ record_params(const char *function, virTypedParameterPtr params, int nparams)
     return (void *)"object";
 }
 
-/* clang-format off: one line a function */
+/* one line a function */
+/* clang-format off */
 #define OBJECT(type, name, parameters, value) type name parameters { return (type)value; }
 #define NUMBER(name, parameters, value) int name parameters { return value ? 0 : -1; }
 #define TEXT(name, parameters, value) char *name parameters { return strdup((const char *)value); }
@@ -59,6 +60,8 @@ TEXT(virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr checkpoint, unsigned
 NUMBER(virDomainSaveImageDefineXML,
        (virConnectPtr conn, const char *file, const char *xml, unsigned int flags), XML)
 NUMBER(virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+NUMBER(virDomainSave, (virDomainPtr domain, const char *file), record(__func__, file))
+NUMBER(virDomainManagedSave, (virDomainPtr domain, unsigned int flags), record(__func__, "saved\n"))
 NUMBER(virDomainSaveFlags, (virDomainPtr domain, const char *file, const char *xml, unsigned int flags), XML)
 NUMBER(virDomainSaveParams,
        (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags), PARAMS)
@@ -70,6 +73,12 @@ OBJECT(virDomainSnapshotPtr, virDomainSnapshotCreateXML,
        (virDomainPtr domain, const char *xml, unsigned int flags), XML)
 OBJECT(virDomainCheckpointPtr, virDomainCheckpointCreateXML,
        (virDomainPtr domain, const char *xml, unsigned int flags), XML)
+OBJECT(virDomainPtr, virDomainMigrate,
+       (virDomainPtr domain, virConnectPtr dest, ULONG flags, const char *name, const char *uri,
+        ULONG bandwidth), record(__func__, name))
+NUMBER(virDomainMigrateToURI,
+       (virDomainPtr domain, const char *dest, ULONG flags, const char *name, ULONG bandwidth),
+       record(__func__, name))
 OBJECT(virDomainPtr, virDomainMigrate2,
        (virDomainPtr domain, virConnectPtr dest, const char *xml, ULONG flags, const char *name,
         const char *uri, ULONG bandwidth), XML)
@@ -115,6 +124,29 @@ OBJECT(const char *, virConnectGetType, (virConnectPtr conn), conn)
 OBJECT(virConnectPtr, virDomainGetConnect, (virDomainPtr domain), (domain ? "QEMU" : NULL))
 NUMBER(virDomainFree, (virDomainPtr domain), domain)
 /* clang-format on */
+
+/* The test says it: the connection's URI, and the default emulator. */
+char *
+virConnectGetURI(virConnectPtr conn)
+{
+    const char *uri = getenv("FAKE_URI");
+
+    return strdup(uri ? uri : "qemu:///system");
+}
+
+char *
+virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const char *arch,
+                                const char *machine, const char *virttype, unsigned int flags)
+{
+    const char *path = getenv("FAKE_EMULATOR");
+    char xml[4096];
+
+    if (!path)
+        return NULL;
+    printf("capabilities: %s %s %s\n", arch, machine, virttype);
+    snprintf(xml, sizeof(xml), "<domainCapabilities><path>%s</path></domainCapabilities>", path);
+    return strdup(xml);
+}
 
 int
 virDomainIsActive(virDomainPtr domain)

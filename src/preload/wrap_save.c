@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Wrappers of functions that save or migrate a domain and take no document. */
+
+#include "plugin.h"
+
+SPM_EXPORT int
+virDomainSave(virDomainPtr domain, const char *file)
+{
+    return spm_contents_move(domain) ? spm_libvirt()->virDomainSave(domain, file) : -1;
+}
+
+SPM_EXPORT int
+virDomainManagedSave(virDomainPtr domain, unsigned int flags)
+{
+    return spm_contents_move(domain) ? spm_libvirt()->virDomainManagedSave(domain, flags) : -1;
+}
+
+SPM_EXPORT virDomainPtr
+virDomainMigrate(virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name,
+                 const char *uri, unsigned long bandwidth)
+{
+    return spm_contents_move(domain)
+               ? spm_libvirt()->virDomainMigrate(domain, dest, flags, name, uri, bandwidth)
+               : NULL;
+}
+
+SPM_EXPORT int
+virDomainMigrateToURI(virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
+                      unsigned long bandwidth)
+{
+    return spm_contents_move(domain)
+               ? spm_libvirt()->virDomainMigrateToURI(domain, dest, flags, name, bandwidth)
+               : -1;
+}

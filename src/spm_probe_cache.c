@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The answers of emulators, remembered in memory and on disk.
+ *
+ * An answer holds for one file: that of the path, with the inode, size and times that it had. An emulator
+ * that was replaced is another file. Refusals are not remembered, as what follows them is most often an
+ * installation. */
+
+#define _GNU_SOURCE /* secure_getenv */
+
+#include "spm_probe_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qemu_spm_caps.h"
+#include "spm_config.h"
+#include "spm_probe.h"
+
+#define SPM_CACHE_GROUP "emulator"
+
+/* What tells the file from another one, in words. NULL when there is none. */
+static char *
+spm_file_identity(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) < 0)
+        return NULL;
+    return g_strdup_printf("inode %ju:%ju size %jd mtime %jd.%09ld ctime %jd.%09ld", (uintmax_t)info.st_dev,
+                           (uintmax_t)info.st_ino, (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec,
+                           info.st_mtim.tv_nsec, (intmax_t)info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+}
+
+/* ---- in memory ---- */
+
+typedef struct {
+    char *identity;
+    const char *device;
+} SpmAnswer;
+
+static void
+spm_answer_free(gpointer data)
+{
+    SpmAnswer *answer = data;
+
+    g_free(answer->identity);
+    g_free(answer);
+}
+
+static GMutex spm_answers_lock;
+static GHashTable *spm_answers; /* path -> SpmAnswer */
+
+static const char *
+spm_memory_find(const char *path, const char *identity)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spm_answers_lock);
+    const SpmAnswer *answer = spm_answers ? g_hash_table_lookup(spm_answers, path) : NULL;
+
+    return answer && strcmp(answer->identity, identity) == 0 ? answer->device : NULL;
+}
+
+static void
+spm_memory_store(const char *path, const char *identity, const char *device)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spm_answers_lock);
+    SpmAnswer *answer = g_new0(SpmAnswer, 1);
+
+    answer->identity = g_strdup(identity);
+    answer->device = device;
+    if (!spm_answers)
+        spm_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_answer_free);
+    g_hash_table_replace(spm_answers, g_strdup(path), answer);
+}
+
+/* ---- on disk: one file an emulator, which may be removed at any time ---- */
+
+static char *
+spm_disk_folder(void)
+{
+    const char *chosen = secure_getenv("LIBVIRT_SPM_CACHE");
+
+    if (chosen)
+        return g_strdup(chosen);
+    if (geteuid() == 0)
+        return g_strdup(SPM_LOCALSTATEDIR "/cache/libvirt/spm");
+    return g_build_filename(g_get_user_cache_dir(), "libvirt", "spm", NULL);
+}
+
+static char *
+spm_disk_file(const char *folder, const char *path)
+{
+    g_autofree char *name = g_compute_checksum_for_string(G_CHECKSUM_SHA256, path, -1);
+
+    return g_build_filename(folder, name, NULL);
+}
+
+static const char *
+spm_disk_find(const char *path, const char *identity)
+{
+    g_autofree char *folder = spm_disk_folder();
+    g_autofree char *name = spm_disk_file(folder, path);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autofree char *stored_path = NULL;
+    g_autofree char *stored_identity = NULL;
+    g_autofree char *device = NULL;
+
+    if (!g_key_file_load_from_file(file, name, G_KEY_FILE_NONE, NULL))
+        return NULL;
+    stored_path = g_key_file_get_string(file, SPM_CACHE_GROUP, "path", NULL);
+    stored_identity = g_key_file_get_string(file, SPM_CACHE_GROUP, "identity", NULL);
+    device = g_key_file_get_string(file, SPM_CACHE_GROUP, "device", NULL);
+    if (!device || g_strcmp0(stored_path, path) != 0 || g_strcmp0(stored_identity, identity) != 0)
+        return NULL;
+    return spm_qemu_device_find(device);
+}
+
+/* Where nothing can be written, the next process asks again. */
+static void
+spm_disk_store(const char *path, const char *identity, const char *device)
+{
+    g_autofree char *folder = spm_disk_folder();
+    g_autofree char *name = spm_disk_file(folder, path);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+
+    g_key_file_set_string(file, SPM_CACHE_GROUP, "path", path);
+    g_key_file_set_string(file, SPM_CACHE_GROUP, "identity", identity);
+    g_key_file_set_string(file, SPM_CACHE_GROUP, "device", device);
+    if (g_mkdir_with_parents(folder, 0700) == 0)
+        g_key_file_save_to_file(file, name, NULL);
+}
+
+/**
+ * spm_probe_cached:
+ * @emulator: the absolute path of a QEMU
+ * @error: set on failure, see spm_probe_emulator()
+ *
+ * spm_probe_emulator(), for which an emulator is run only once. May be called by several threads, which do
+ * not wait for each other.
+ *
+ * Returns: (transfer none): the name of its device, or NULL
+ */
+const char *
+spm_probe_cached(const char *emulator, GError **error)
+{
+    g_autofree char *identity = spm_file_identity(emulator);
+    g_autofree char *identity_after = NULL;
+    const char *device = identity ? spm_memory_find(emulator, identity) : NULL;
+
+    if (device)
+        return device;
+    device = identity ? spm_disk_find(emulator, identity) : NULL;
+    if (!device) {
+        device = spm_probe_emulator(emulator, error);
+        identity_after = spm_file_identity(emulator);
+        /* replaced while it ran: the answer may be of either file */
+        if (!device || !identity || g_strcmp0(identity, identity_after) != 0)
+            return device;
+        spm_disk_store(emulator, identity, device);
+    }
+    spm_memory_store(emulator, identity, device);
+    return device;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an administrator can set, in spm.conf beside libvirt's own configuration. */
+
+#define _GNU_SOURCE /* secure_getenv */
+
+#include "spm_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu_spm_caps.h"
+#include "spm_config.h"
+
+#define SPM_SETTINGS_GROUP "spm"
+
+static gboolean
+spm_set_device(SpmSettings *settings, const char *value)
+{
+    settings->device = spm_qemu_device_find(value);
+    return settings->device || strcmp(value, "auto") == 0;
+}
+
+static gboolean
+spm_set_contents_loss(SpmSettings *settings, const char *value)
+{
+    settings->allow_contents_loss = strcmp(value, "allow") == 0;
+    return settings->allow_contents_loss || strcmp(value, "refuse") == 0;
+}
+
+static const struct {
+    const char *key;
+    const char *values;
+    gboolean (*set)(SpmSettings *settings, const char *value);
+} spm_settings[] = {
+    { "device", "auto, spm-memory or sp-mem", spm_set_device },
+    { "contents_loss", "refuse or allow", spm_set_contents_loss },
+};
+
+/**
+ * spm_settings_path:
+ *
+ * Returns: (transfer full): the file to load: that of the environment variable LIBVIRT_SPM_CONF, else root's
+ *   beside libvirt's, else the user's own
+ */
+char *
+spm_settings_path(void)
+{
+    const char *chosen = secure_getenv("LIBVIRT_SPM_CONF");
+
+    if (chosen)
+        return g_strdup(chosen);
+    if (geteuid() == 0)
+        return g_strdup(SPM_SYSCONFDIR "/libvirt/spm.conf");
+    return g_build_filename(g_get_user_config_dir(), "libvirt", "spm.conf", NULL);
+}
+
+static void
+spm_settings_set(SpmSettings *settings, const char *path, const char *key, const char *value,
+                 SpmFaults *faults)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_settings); i++) {
+        if (strcmp(spm_settings[i].key, key) != 0)
+            continue;
+        if (!spm_settings[i].set(settings, value))
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: '%s' of %s must be %s", path, value, key,
+                           spm_settings[i].values);
+        return;
+    }
+    spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: there is no setting '%s'", path, key);
+}
+
+static void
+spm_settings_read(SpmSettings *settings, const char *path, GKeyFile *file, SpmFaults *faults)
+{
+    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+    g_auto(GStrv) keys = g_key_file_get_keys(file, SPM_SETTINGS_GROUP, NULL, NULL);
+
+    for (char **group = groups; *group; group++) {
+        if (strcmp(*group, SPM_SETTINGS_GROUP) != 0)
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: there is no group [%s]", path, *group);
+    }
+    for (char **key = keys; key && *key; key++) {
+        g_autofree char *value = g_key_file_get_value(file, SPM_SETTINGS_GROUP, *key, NULL);
+
+        spm_settings_set(settings, path, *key, value, faults);
+    }
+}
+
+/**
+ * spm_settings_load:
+ * @path: the file; one that is not there sets nothing
+ * @settings: (out): filled with defaults, and with what the file sets
+ * @faults: where everything is added that is wrong with the file; that part of it sets nothing
+ */
+void
+spm_settings_load(const char *path, SpmSettings *settings, SpmFaults *faults)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+
+    *settings = (SpmSettings){ 0 };
+    if (g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, &error))
+        spm_settings_read(settings, path, file, faults);
+    else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", path, error->message);
+}
