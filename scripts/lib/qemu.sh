@@ -13,10 +13,11 @@ qemu_suite() {
 }
 
 # qemu_configure_options VERSION: print the options for a small emulator. KVM is in for libvirt's
-# probing; the guests run without graphics, network and sound.
+# probing, libpmem for memory-backend-file,pmem=on, which libvirt gives for <pmem/> and Debian's
+# emulator has; the guests run without graphics, network and sound.
 qemu_configure_options() {
     echo --prefix=/usr --target-list=x86_64-softmmu --without-default-features \
-        --enable-tcg --enable-kvm --enable-numa --enable-fdt=system \
+        --enable-tcg --enable-kvm --enable-numa --enable-libpmem --enable-fdt=system \
         --disable-docs --disable-tools --disable-install-blobs --disable-debug-info --enable-werror
     case $1 in
     # That one takes its own copy of meson, which Debian's tarball does not have, unless told.
