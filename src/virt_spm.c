@@ -11,6 +11,7 @@
 
 #include "qemu_spm.h"
 #include "spm_config.h"
+#include "spm_firmware.h"
 #include "spm_layout.h"
 #include "spm_probe.h"
 #include "spm_translate.h"
@@ -25,6 +26,7 @@ enum {
 typedef struct {
     const char *file; /* as the user named it */
     char *xml;
+    const char *emulator; /* --emulator, or NULL */
     SpmQemuOptions qemu;
     gboolean reverse;
     char *(*draw)(const SpmLayout *layout);
@@ -63,14 +65,35 @@ spm_call_load(const SpmCall *call, xmlDocPtr *doc)
     return faults->len ? NULL : g_steal_pointer(&def);
 }
 
+/* Not a fault of the document: another firmware, or the same with a patch, is all that it takes. */
+static void
+spm_warn_of_firmware(const SpmCall *call, const SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) images = spm_firmware_of_domain(def, call->emulator, spm_firmware_descriptor_dirs());
+    xmlNodePtr os = spm_xml_find(def->root, "os");
+    xmlNodePtr loader = spm_xml_find(os, "loader");
+    g_autofree char *reason = NULL;
+
+    if (spm_firmware_judge(images, &reason) != SPM_FIRMWARE_DROPS)
+        return;
+    g_printerr(
+        "%s:%u: warning: the guest would boot without its <memory model='spm'>, which its firmware does "
+        "not pass on: %s; use OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n",
+        call->file, os ? spm_xml_line(loader ? loader : os) : spm_xml_line(def->root), reason);
+}
+
 static int
 spm_validate(const SpmCall *call, char **output)
 {
     g_autoptr(xmlDoc) doc = NULL;
     g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
 
+    if (!def)
+        return EXIT_REFUSED;
+    if (def->spms->len)
+        spm_warn_of_firmware(call, def);
     *output = g_strdup("");
-    return def ? EXIT_SUCCESS : EXIT_REFUSED;
+    return EXIT_SUCCESS;
 }
 
 static int
@@ -306,6 +329,7 @@ main(int argc, char **argv)
 
     xmlInitParser();
     call.file = argv[2];
+    call.emulator = emulator;
     if (device)
         call.qemu.device = device;
     if (emulator && !(call.qemu.device = spm_probe_emulator(emulator, &error))) {

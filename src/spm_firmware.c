@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whether a firmware image hands specific purpose memory on to the operating system.
+ *
+ * QEMU tells the firmware of it by E820 ranges of the type SOFT_RESERVED. Firmware that does not know the
+ * type drops them. What an image does is seen from the image itself; its version alone says nothing of
+ * patches, and OVMF's need not even be in it:
+ *
+ *   SeaBIOS  logs each range that it takes from QEMU, with one format for each type that it knows
+ *   OVMF     compares each range's type in the module PlatformPei, which is in a volume that is compressed
+ *            with LZMA; a module without the number of the type cannot know it
+ *
+ * Measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, that of patches/seabios, and Debian's OVMF
+ * 2022.11, 2025.02 and 2026.08. Anything else is unknown. Images are read, never run, and read as hostile. */
+
+#define _GNU_SOURCE /* O_PATH, memmem() */
+#include "spm_firmware.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lzma.h>
+
+/* QEMU itself maps at most 16 MiB below 4 GiB (FLASH_SIZE_LIMIT of hw/i386/pc_sysfw.c). */
+#define SPM_FIRMWARE_MAX_BYTES (16 * 1024 * 1024)
+/* The volume with OVMF's PlatformPei comes first of those that are compressed together, and has 896 KiB. */
+#define SPM_FIRMWARE_MAX_UNPACKED (4 * 1024 * 1024)
+/* LZMA needs its dictionary beside that: EDK2 uses 2^24 bytes at the most. */
+#define SPM_FIRMWARE_MAX_LZMA (32 * 1024 * 1024)
+
+#define SPM_SEABIOS_RANGE "qemu/e820: addr 0x%016llx len 0x%016llx ["
+/* The newest SeaBIOS that is known: a later one could pass the type on without our patch. */
+#define SPM_SEABIOS_MAJOR 1
+#define SPM_SEABIOS_MINOR 17
+
+/* The type SOFT_RESERVED, 0xefffffff, in little endian. */
+static const guint8 spm_soft_reserved[] = { 0xff, 0xff, 0xff, 0xef };
+
+/* The GUID of sections compressed with LZMA: ee4e5898-3914-4259-9d6e-dc7bd79403cf */
+static const guint8 spm_lzma_guid[] = {
+    0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42, 0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf,
+};
+/* The GUID of OVMF's module PlatformPei: 222c386d-5abc-4fb4-b124-fbb82488acf4 */
+static const guint8 spm_platform_guid[] = {
+    0x6d, 0x38, 0x2c, 0x22, 0xbc, 0x5a, 0xb4, 0x4f, 0xb1, 0x24, 0xfb, 0xb8, 0x24, 0x88, 0xac, 0xf4,
+};
+
+/* UEFI PI specification, volume 3: a GUID-defined section is its size in 3 bytes, its type, the GUID, and the
+ * offset of its data; a file is its GUID, a checksum, its type, attributes, and its size in 3 bytes. */
+#define SPM_SECTION_GUID_OFFSET 4
+#define SPM_SECTION_TYPE_OFFSET 3
+#define SPM_SECTION_DATA_OFFSET 20
+#define SPM_SECTION_HEADER 24
+#define SPM_SECTION_GUID_DEFINED 0x02
+#define SPM_FILE_TYPE_OFFSET 18
+#define SPM_FILE_SIZE_OFFSET 20
+#define SPM_FILE_HEADER 24
+#define SPM_FILE_PEIM 0x06
+
+typedef struct {
+    const guint8 *data;
+    gsize len;
+} SpmSpan;
+
+/* The rest of @span from the first @what in it; no data when it is not there. */
+static SpmSpan
+spm_span_find(SpmSpan span, const void *what, gsize len)
+{
+    SpmSpan rest = { memmem(span.data, span.len, what, len), 0 };
+
+    if (rest.data)
+        rest.len = span.len - (gsize)(rest.data - span.data);
+    return rest;
+}
+
+static SpmSpan
+spm_span_skip(SpmSpan span, gsize bytes)
+{
+    return (SpmSpan){ span.data + bytes, span.len - bytes };
+}
+
+static gsize
+spm_read_le(const guint8 *data, guint bytes)
+{
+    gsize value = 0;
+
+    while (bytes-- > 0)
+        value = value << 8 | data[bytes];
+    return value;
+}
+
+/* ---- reading ---- */
+
+/* Opens a regular file alone: another kind could block or do something when it is opened. */
+static int
+spm_open_regular(const char *path, struct stat *status)
+{
+    int handle = open(path, O_PATH | O_CLOEXEC);
+    g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", handle);
+    int fd = -1;
+
+    if (handle < 0)
+        return -1;
+    if (fstat(handle, status) < 0 || !S_ISREG(status->st_mode))
+        errno = EINVAL;
+    else
+        fd = open(again, O_RDONLY | O_CLOEXEC);
+    close(handle);
+    return fd;
+}
+
+static gsize
+spm_read_all(int fd, guint8 *buffer, gsize max)
+{
+    gsize done = 0;
+
+    while (done < max) {
+        ssize_t count = read(fd, buffer + done, max - done);
+
+        if (count > 0)
+            done += (gsize)count;
+        else if (count == 0 || errno != EINTR)
+            break;
+    }
+    return done;
+}
+
+/**
+ * spm_firmware_read:
+ * @path: a file
+ * @max: the most bytes that it may have
+ * @error: set on failure, #GFileError: it cannot be read, is no regular file, or has more than @max bytes
+ *
+ * Never blocks, and never opens a device or a pipe.
+ *
+ * Returns: (transfer full): the contents, or NULL
+ */
+GBytes *
+spm_firmware_read(const char *path, gsize max, GError **error)
+{
+    struct stat status = { 0 };
+    int fd = spm_open_regular(path, &status);
+    guint8 *buffer;
+    gsize len;
+
+    if (fd < 0) {
+        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "%s",
+                    errno == EINVAL ? "it is no regular file" : g_strerror(errno));
+        return NULL;
+    }
+    if (status.st_size < 0 || (gsize)status.st_size > max) {
+        close(fd);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it has more than %zu bytes", max);
+        return NULL;
+    }
+    buffer = g_malloc((gsize)status.st_size);
+    len = spm_read_all(fd, buffer, (gsize)status.st_size);
+    close(fd);
+    return g_bytes_new_take(buffer, len);
+}
+
+/* ---- SeaBIOS ---- */
+
+/* "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...", a string of its own, with filler before it. */
+static char *
+spm_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
+{
+    g_autoptr(GRegex) regex = g_regex_new(
+        "[^ -~](?:rel-)?(([0-9]{1,3})\\.([0-9]{1,3})\\.[0-9]+[ -~]{0,60})\\0", G_REGEX_RAW, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autofree char *first = NULL;
+    g_autofree char *second = NULL;
+
+    if (!g_regex_match_full(regex, (const char *)image.data, (gssize)image.len, 0, 0, &match, NULL))
+        return NULL;
+    first = g_match_info_fetch(match, 2);
+    second = g_match_info_fetch(match, 3);
+    *major = g_ascii_strtoull(first, NULL, 10);
+    *minor = g_ascii_strtoull(second, NULL, 10);
+    return g_match_info_fetch(match, 1);
+}
+
+static SpmFirmwareVerdict
+spm_scan_seabios(SpmSpan image, char **reason)
+{
+    guint64 major = 0, minor = 0;
+    g_autofree char *version = spm_seabios_version(image, &major, &minor);
+
+    if (!version) {
+        *reason = g_strdup("is a SeaBIOS without a version");
+        return SPM_FIRMWARE_UNKNOWN;
+    }
+    if (spm_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data) {
+        *reason = g_strdup_printf("is SeaBIOS %s with a patch that passes on ranges of all types", version);
+        return SPM_FIRMWARE_PASSES;
+    }
+    if (major != SPM_SEABIOS_MAJOR || minor > SPM_SEABIOS_MINOR) {
+        *reason = g_strdup_printf("is SeaBIOS %s, which is newer than those that are known", version);
+        return SPM_FIRMWARE_UNKNOWN;
+    }
+    *reason =
+        g_strdup_printf("is SeaBIOS %s, which drops ranges of other types than RAM and reserved", version);
+    return SPM_FIRMWARE_DROPS;
+}
+
+/* ---- OVMF ---- */
+
+/* Unpacks the beginning of what @packed is, into @out; returns how many bytes that gave. */
+static gsize
+spm_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
+{
+    lzma_stream stream = LZMA_STREAM_INIT;
+    gsize len;
+
+    if (lzma_alone_decoder(&stream, SPM_FIRMWARE_MAX_LZMA) != LZMA_OK)
+        return 0;
+    stream.next_in = packed.data;
+    stream.avail_in = packed.len;
+    stream.next_out = out;
+    stream.avail_out = max;
+    while (stream.avail_out && lzma_code(&stream, LZMA_RUN) == LZMA_OK)
+        ;
+    len = max - stream.avail_out;
+    lzma_end(&stream);
+    return len;
+}
+
+/* The module PlatformPei in @volume, as a whole; no data when it is not there. */
+static SpmSpan
+spm_find_platform(SpmSpan volume)
+{
+    SpmSpan file = spm_span_find(volume, spm_platform_guid, sizeof(spm_platform_guid));
+
+    while (file.data) {
+        gsize size = file.len >= SPM_FILE_HEADER ? spm_read_le(file.data + SPM_FILE_SIZE_OFFSET, 3) : 0;
+
+        if (size > SPM_FILE_HEADER && size <= file.len && file.data[SPM_FILE_TYPE_OFFSET] == SPM_FILE_PEIM)
+            return (SpmSpan){ file.data, size };
+        file = spm_span_find(spm_span_skip(file, 1), spm_platform_guid, sizeof(spm_platform_guid));
+    }
+    return file;
+}
+
+/* What the section whose GUID is at @offset of @image is compressed to; no data when it is no such section.
+ */
+static SpmSpan
+spm_lzma_section(SpmSpan image, gsize offset)
+{
+    SpmSpan none = { NULL, 0 };
+    SpmSpan section;
+    gsize size, start;
+
+    if (offset < SPM_SECTION_GUID_OFFSET)
+        return none;
+    section = spm_span_skip(image, offset - SPM_SECTION_GUID_OFFSET);
+    if (section.len < SPM_SECTION_HEADER || section.data[SPM_SECTION_TYPE_OFFSET] != SPM_SECTION_GUID_DEFINED)
+        return none;
+    size = spm_read_le(section.data, 3);
+    start = spm_read_le(section.data + SPM_SECTION_DATA_OFFSET, 2);
+    if (start < SPM_SECTION_HEADER || start >= size || size > section.len)
+        return none;
+    return (SpmSpan){ section.data + start, size - start };
+}
+
+static SpmFirmwareVerdict
+spm_scan_platform(SpmSpan platform, char **reason)
+{
+    if (spm_span_find(platform, spm_soft_reserved, sizeof(spm_soft_reserved)).data) {
+        *reason = g_strdup("is an OVMF that knows soft-reserved memory, as 2026.08 does");
+        return SPM_FIRMWARE_PASSES;
+    }
+    *reason = g_strdup("is an OVMF that does not know soft-reserved memory, like those before 2026.08");
+    return SPM_FIRMWARE_DROPS;
+}
+
+static SpmFirmwareVerdict
+spm_scan_ovmf(SpmSpan image, char **reason)
+{
+    g_autofree guint8 *buffer = g_malloc(SPM_FIRMWARE_MAX_UNPACKED);
+    SpmSpan found = spm_span_find(image, spm_lzma_guid, sizeof(spm_lzma_guid));
+
+    while (found.data) {
+        SpmSpan packed = spm_lzma_section(image, (gsize)(found.data - image.data));
+        SpmSpan volume = { buffer,
+                           packed.data ? spm_lzma_unpack(packed, buffer, SPM_FIRMWARE_MAX_UNPACKED) : 0 };
+        SpmSpan platform = spm_find_platform(volume);
+
+        if (platform.data)
+            return spm_scan_platform(platform, reason);
+        found = spm_span_find(spm_span_skip(found, 1), spm_lzma_guid, sizeof(spm_lzma_guid));
+    }
+    *reason = g_strdup("is no image of SeaBIOS or OVMF that is known");
+    return SPM_FIRMWARE_UNKNOWN;
+}
+
+/**
+ * spm_firmware_scan:
+ * @path: a firmware image
+ * @reason: (out) (transfer full): why, what can be said of the image: "is SeaBIOS 1.16.3, which ..."
+ *
+ * Returns: what is known of the image
+ */
+SpmFirmwareVerdict
+spm_firmware_scan(const char *path, char **reason)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) bytes = spm_firmware_read(path, SPM_FIRMWARE_MAX_BYTES, &error);
+    SpmSpan image = { NULL, 0 };
+
+    if (!bytes) {
+        *reason = g_strdup_printf("cannot be read: %s", error->message);
+        return SPM_FIRMWARE_UNKNOWN;
+    }
+    image.data = g_bytes_get_data(bytes, &image.len);
+    if (spm_span_find(image, SPM_SEABIOS_RANGE, strlen(SPM_SEABIOS_RANGE)).data)
+        return spm_scan_seabios(image, reason);
+    return spm_scan_ovmf(image, reason);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which firmware images a domain may boot with, as far as its document and this host tell.
+ *
+ * A document names the image, or the kind of firmware, for which libvirt chooses one of those that
+ * descriptors on the host offer (QEMU's docs/interop/firmware.json), or neither: then QEMU loads the SeaBIOS
+ * that was installed with it. libvirt's and QEMU's choice depends on much. What is found here is all that
+ * they could choose, so that something is known when all of it is the same. */
+
+#include "spm_firmware.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-glib/json-glib.h>
+
+#include "qemu_spm_ns.h"
+#include "spm_xml.h"
+
+#define SPM_DESCRIPTOR_MAX_BYTES (64 * 1024)
+
+/* What libvirt starts when the document names no emulator. */
+#define SPM_DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
+
+/* Where QEMU may look for its SeaBIOS, from the folder above its own. */
+static const char *const spm_seabios_paths[] = {
+    "share/qemu/bios-256k.bin",
+    "share/qemu-firmware/bios-256k.bin",
+    "share/qemu-kvm/bios-256k.bin",
+    "share/seabios/bios-256k.bin",
+};
+
+/* Where a descriptor has the path of its image, by the kind of mapping. */
+static const char *const spm_image_paths[] = { "$.mapping.executable.filename", "$.mapping.filename" };
+
+static const char *const spm_descriptor_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
+
+/* ---- of a kind, by descriptors ---- */
+
+/* The strings that @path finds below @root. */
+static GPtrArray *
+spm_json_strings(JsonNode *root, const char *path)
+{
+    GPtrArray *strings = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(JsonNode) found = json_path_query(path, root, NULL);
+    JsonArray *array = found ? json_node_get_array(found) : NULL;
+
+    for (guint i = 0; array && i < json_array_get_length(array); i++) {
+        JsonNode *node = json_array_get_element(array, i);
+
+        if (json_node_get_value_type(node) == G_TYPE_STRING)
+            g_ptr_array_add(strings, json_node_dup_string(node));
+    }
+    return strings;
+}
+
+static gboolean
+spm_json_has(JsonNode *root, const char *path, const char *text)
+{
+    g_autoptr(GPtrArray) strings = spm_json_strings(root, path);
+
+    return g_ptr_array_find_with_equal_func(strings, text, g_str_equal, NULL);
+}
+
+/* Adds the image of a descriptor that is for x86_64 and @interface. */
+static void
+spm_add_described(GPtrArray *images, const char *file, const char *interface)
+{
+    g_autoptr(GBytes) text = spm_firmware_read(file, SPM_DESCRIPTOR_MAX_BYTES, NULL);
+    g_autoptr(JsonParser) parser = json_parser_new();
+    gsize size = text ? g_bytes_get_size(text) : 0;
+    JsonNode *root;
+
+    if (size == 0 || !json_parser_load_from_data(parser, g_bytes_get_data(text, NULL), (gssize)size, NULL))
+        return;
+    root = json_parser_get_root(parser);
+    if (!root || !spm_json_has(root, "$['interface-types'][*]", interface) ||
+        !spm_json_has(root, "$.targets[*].architecture", "x86_64"))
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_image_paths); i++)
+        g_ptr_array_extend_and_steal(images, spm_json_strings(root, spm_image_paths[i]));
+}
+
+/**
+ * spm_firmware_descriptor_dirs:
+ *
+ * Returns: (transfer none): where a system libvirtd looks for descriptors of firmware, NULL-terminated
+ */
+const char *const *
+spm_firmware_descriptor_dirs(void)
+{
+    return spm_descriptor_dirs;
+}
+
+/**
+ * spm_firmware_described:
+ * @interface: "uefi" or "bios"
+ * @dirs: folders of descriptors, NULL-terminated
+ *
+ * Returns: (transfer full): the paths of all images for x86_64 that descriptors in @dirs offer as @interface;
+ *   one that several offer is there several times
+ */
+GPtrArray *
+spm_firmware_described(const char *interface, const char *const *dirs)
+{
+    GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
+
+    for (; *dirs; dirs++) {
+        g_autoptr(GDir) dir = g_dir_open(*dirs, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+            g_autofree char *file = g_build_filename(*dirs, name, NULL);
+
+            if (g_str_has_suffix(name, ".json"))
+                spm_add_described(images, file, interface);
+        }
+    }
+    return images;
+}
+
+/* ---- by default ---- */
+
+/**
+ * spm_firmware_of_emulator:
+ * @emulator: the path of a QEMU
+ *
+ * Returns: (transfer full): the paths of the SeaBIOS images that it may load when it is told of none
+ */
+GPtrArray *
+spm_firmware_of_emulator(const char *emulator)
+{
+    GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *real = realpath(emulator, NULL);
+    g_autofree char *bin = g_path_get_dirname(real ? real : "/");
+    g_autofree char *prefix = g_path_get_dirname(bin);
+
+    for (gsize i = 0; real && i < G_N_ELEMENTS(spm_seabios_paths); i++) {
+        g_autofree char *image = g_build_filename(prefix, spm_seabios_paths[i], NULL);
+
+        if (g_file_test(image, G_FILE_TEST_EXISTS))
+            g_ptr_array_add(images, g_steal_pointer(&image));
+    }
+    return images;
+}
+
+/* ---- of a domain ---- */
+
+/* TRUE when an argument for QEMU decides on the firmware, behind libvirt's back. */
+static gboolean
+spm_commandline_decides(const SpmDomainDef *def)
+{
+    static const char *const options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
+    xmlNsPtr ns = spm_qemu_ns_find(def->root);
+    xmlNodePtr commandline = ns ? spm_xml_first(def->root, ns, "commandline") : NULL;
+    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
+
+    for (guint i = 0; i < args->len; i++) {
+        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");
+
+        if (value && g_strv_contains(options, value))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static GPtrArray *
+spm_firmware_by_default(const SpmDomainDef *def, const char *emulator)
+{
+    g_autofree char *named = spm_xml_content(spm_xml_find(def->root, "devices/emulator"));
+
+    if (emulator)
+        return spm_firmware_of_emulator(emulator);
+    return spm_firmware_of_emulator(named ? named : SPM_DEFAULT_EMULATOR);
+}
+
+/**
+ * spm_firmware_of_domain:
+ * @def: a definition
+ * @emulator: (nullable): the path of the QEMU that is to run it; NULL: the one that it names, or libvirt's
+ * default
+ * @dirs: folders of descriptors, NULL-terminated
+ *
+ * Returns: (transfer full): the paths of all images that it may boot with; none when nothing is known
+ */
+GPtrArray *
+spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char *const *dirs)
+{
+    g_autofree char *loader = spm_xml_content(spm_xml_find(def->root, "os/loader"));
+    g_autofree char *kind = spm_xml_attr(spm_xml_find(def->root, "os"), "firmware");
+    GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
+
+    if (spm_commandline_decides(def))
+        return images;
+    if (loader && *loader)
+        g_ptr_array_add(images, g_steal_pointer(&loader));
+    else if (kind)
+        g_ptr_array_extend_and_steal(images,
+                                     spm_firmware_described(strcmp(kind, "efi") ? kind : "uefi", dirs));
+    else
+        g_ptr_array_extend_and_steal(images, spm_firmware_by_default(def, emulator));
+    return images;
+}
+
+/**
+ * spm_firmware_judge:
+ * @images: paths of images, one of which will be booted
+ * @reason: (out) (transfer full) (nullable): why, as a sentence on the first image: "'/path' is ..."; NULL
+ * when there is none
+ *
+ * Returns: what is known of all of them
+ */
+SpmFirmwareVerdict
+spm_firmware_judge(const GPtrArray *images, char **reason)
+{
+    SpmFirmwareVerdict all = SPM_FIRMWARE_UNKNOWN;
+
+    *reason = NULL;
+    for (guint i = 0; i < images->len; i++) {
+        const char *image = g_ptr_array_index(images, i);
+        g_autofree char *why = NULL;
+        SpmFirmwareVerdict verdict = spm_firmware_scan(image, &why);
+
+        if (i > 0 && verdict != all)
+            return SPM_FIRMWARE_UNKNOWN;
+        all = verdict;
+        if (i == 0)
+            *reason = g_strdup_printf("'%s' %s", image, why);
+    }
+    return all;
+}
