@@ -5,15 +5,10 @@ import os
 import re
 
 import pytest
-from programs import PLUGIN, ROOT, run
+from programs import PLUGIN, run
 from documents import ARGV, TRANSLATE, XML2XML, document
+from symbols import DEVICE, GIVES_XML, INTERPOSED, TAKES_XML
 
-TABLE = (ROOT / "src" / "preload" / "symbols.h").read_text()
-INTERPOSED = re.findall(r"^SPM_INTERPOSED\(.*?, (vir\w+)", TABLE, re.M)
-GIVES_XML = [name for name in INTERPOSED if name.endswith("GetXMLDesc")]
-DEVICE = [name for name in INTERPOSED if re.search("(Attach|Update|Detach)Device", name)]
-NO_XML = ["virDomainSave", "virDomainManagedSave", "virDomainMigrate", "virDomainMigrateToURI"]
-TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE + NO_XML]
 LIVE, CONFIG, MIGRATABLE = "1", "2", "8"
 
 SPM = document("spm-single").read_text()

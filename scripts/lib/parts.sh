@@ -43,3 +43,10 @@ find_schemas() {
     SPM_NEW_SCHEMAS=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-common)/usr/share/libvirt/schemas || return
     export SPM_NEW_SCHEMAS
 }
+
+# find_newest_libvirt: the headers, manual and library of the newest libvirt, beside those of the installed one.
+find_newest_libvirt() {
+    SPM_NEW_LIBVIRT_DEV=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-dev) || return
+    SPM_NEW_LIBVIRT0=$("$SPM_ROOT/scripts/fetch-package" forky libvirt0) || return
+    export SPM_NEW_LIBVIRT_DEV SPM_NEW_LIBVIRT0
+}

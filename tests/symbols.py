@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The plugin's table of libvirt's functions, as the tests need it."""
+
+import re
+
+from programs import ROOT
+
+TABLE = (ROOT / "src" / "preload" / "symbols.h").read_text()
+INTERPOSED = re.findall(r"^SPM_INTERPOSED\(.*?, (vir\w+)", TABLE, re.M)
+GIVES_XML = [name for name in INTERPOSED if name.endswith("GetXMLDesc")]
+DEVICE = [name for name in INTERPOSED if re.search("(Attach|Update|Detach)Device", name)]
+# saved or migrated as it is
+NO_XML = ["virDomainSave", "virDomainManagedSave", "virDomainMigrate", "virDomainMigrateToURI"]
+TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE + NO_XML]

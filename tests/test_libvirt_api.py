@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every door through which domain XML enters or leaves libvirt is in the plugin's table, by the word of the
+headers and the library of the installed libvirt and of the newest one."""
+
+import os
+import pathlib
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from programs import ROOT, run
+from symbols import INTERPOSED
+
+# What takes XML of another kind, or none, and why domain XML cannot be in it.
+TAKES_OTHER = {
+    "virConnect(Baseline|Compare)(Hypervisor)?CPU": "a CPU's description",
+    "virDomainBackupBegin": "a backup, and a checkpoint that is made, of which libvirt reads no <domain>",
+    "virDomainBlockCopy": "a disk's description",
+    "vir(Domain|Network)[GS]etMetadata": "the name of a namespace, and what a user keeps there",
+    "vir(Interface|Network|NetworkPort|NodeDevice|NWFilter|NWFilterBinding|Secret|StoragePool|StorageVol)"
+    "(Create|Define|Update).*": "another object's description",
+    "virConnectFindStoragePoolSources": "where to look for storage",
+}
+GIVES_OTHER = {
+    "virConnect(Baseline|Compare)(Hypervisor)?CPU": "a CPU's description",
+    "virConnectDomainXMLFromNative": "made of another program's configuration, which has no SPM",
+    "virConnectGet(Domain|StoragePool)?Capabilities": "what the host can do",
+    "virConnectGetSysinfo": "the host's SMBIOS",
+    "virConnectFindStoragePoolSources": "storage that was found",
+    "virDomainBackupGetXMLDesc": "a backup that runs: its disks",
+    "vir(Interface|Network|NetworkPort|NodeDevice|NWFilter|NWFilterBinding|Secret|StoragePool|StorageVol)"
+    "GetXMLDesc": "another object's description",
+}
+TAKES_OTHER_PARAMS = {
+    "virAdm.*": "limits of the daemon",
+    "virTypedParams.*": "any parameters, which go nowhere",
+    "virConnectSetIdentity": "who the user is",
+    "virDomainBlockCopy": "speeds and sizes",
+    "virDomainAnnounceInterface": "an interface and its addresses",
+    "vir(Domain|Node|NetworkPort)[GS]et.*": "tunables, each a number or a short text",
+    "virDomainBlockStatsFlags": "filled with counters",
+}
+PRIVATE_OTHER = {
+    "virDomainMigratePrepare": "protocol 1 has no document",
+    "virDomainMigratePerform": "protocols 1 and 2 have no document at this step",
+    "virDomainMigratePrepare2|virDomainMigratePrepareTunnel": "protocol 2, which QEMU's driver does not speak; "
+    "the document is that of a daemon, which is stock",
+    "virDomainMigratePrepareTunnel3(Params)?": "called by the source's daemon alone, with a document that is "
+    "stock after virDomainMigratePerform3(Params)",
+}
+
+
+def explained(name, reasons):
+    return any(re.fullmatch(pattern, name) for pattern in reasons)
+
+
+class Libvirt:
+    """The functions that a libvirt documents and declares, and its library."""
+
+    def __init__(self, root, library):
+        self.functions = {
+            function.get("name"): function for file in sorted((root / "usr/share/libvirt/api").glob("*-api.xml"))
+            for function in ElementTree.parse(file).iter("function")}
+        self.headers = "".join(file.read_text() for file in sorted((root / "usr/include/libvirt").glob("*.h")))
+        self.library = library
+        assert self.functions, f"{root} has no libvirt-dev"
+
+    def taking(self, wanted):
+        """The functions of which an argument is wanted."""
+        return {name for name, function in self.functions.items() if any(map(wanted, function.findall("arg")))}
+
+    def giving(self):
+        """The functions that give a text which is XML by its name or by the manual."""
+        return {name for name, function in self.functions.items()
+                for result in function.findall("return") if result.get("type") == "char *"
+                and re.search("XML", name + result.get("info", ""), re.I)}
+
+
+@pytest.fixture(scope="module", params=["installed", "newest"])
+def libvirt(request):
+    if request.param == "installed":
+        library, = pathlib.Path("/usr/lib").glob("*/libvirt.so.0")
+        return Libvirt(pathlib.Path("/"), library)
+    folders = [os.environ.get(name) for name in ("SPM_NEW_LIBVIRT_DEV", "SPM_NEW_LIBVIRT0")]
+    if not all(folders):
+        reason = "SPM_NEW_LIBVIRT_DEV and SPM_NEW_LIBVIRT0 do not say where the newest libvirt is"
+        if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
+            pytest.fail(reason)
+        pytest.skip(f"{reason}; scripts/check does")
+    library, = pathlib.Path(folders[1]).glob("usr/lib/*/libvirt.so.0")
+    return Libvirt(pathlib.Path(folders[0]), library)
+
+
+def is_xml(argument):
+    return bool(re.search("xml", argument.get("name"), re.I) or (
+        "char *" in argument.get("type") and re.search(r"\bXML\b", argument.get("info") or "")))
+
+
+def unlisted(names, reasons):
+    return sorted(name for name in names if name not in INTERPOSED and not explained(name, reasons))
+
+
+def test_the_manual_has_every_function_of_the_headers(libvirt):
+    code = re.sub(r"/\*.*?\*/|typedef[^;]*;|#\s*define(\\\n|.)*?\n", "\n", libvirt.headers, flags=re.S)
+    declared = set(re.findall(r"\b(vir[A-Z]\w+)\s*\((?!\*)", code))
+    assert declared >= set(INTERPOSED) & set(libvirt.functions)
+    assert sorted(declared - set(libvirt.functions)) == []
+
+
+def test_every_function_that_takes_xml_is_listed(libvirt):
+    assert unlisted(libvirt.taking(is_xml), TAKES_OTHER) == []
+
+
+def test_every_function_that_gives_xml_is_listed(libvirt):
+    assert unlisted(libvirt.giving(), GIVES_OTHER) == []
+
+
+def test_every_function_that_takes_parameters_is_listed(libvirt):
+    names = libvirt.taking(lambda argument: argument.get("type").startswith("virTypedParameterPtr"))
+    assert unlisted(names, TAKES_OTHER_PARAMS) == []
+
+
+def test_every_parameter_that_holds_xml_is_listed(libvirt):
+    macros = re.findall(r'^#\s*define\s+(VIR_\w*PARAM\w*)\s+"\w*xml\w*"', libvirt.headers, re.M)
+    table = re.search(r"spm_param_names\[\] = {(.*?)}", (ROOT / "src/preload/wrap_params.c").read_text(), re.S)
+    assert sorted(macros) == sorted(re.findall(r"VIR_\w+", table[1]))
+
+
+def test_every_private_step_of_a_migration_is_listed(libvirt):
+    symbols = re.findall(r" T (virDomainMigrate(?:Begin|Prepare|Perform)\w*)@",
+                         run("nm", "-D", "--defined-only", libvirt.library).stdout)
+    names = [name for name in symbols if not name.endswith("EnsureACL")]
+    assert len(names) > 6
+    assert unlisted(names, PRIVATE_OTHER) == []
+
+
+def test_every_listed_function_is_there(libvirt):
+    symbols = run("nm", "-D", "--defined-only", libvirt.library).stdout
+    assert [name for name in INTERPOSED if f" T {name}@" not in symbols] == []
+
+
+@pytest.mark.parametrize("reasons", [TAKES_OTHER, GIVES_OTHER, TAKES_OTHER_PARAMS])
+def test_every_explanation_is_of_something(reasons, libvirt):
+    # one of the two libvirts may lack the youngest function
+    young = {"virDomainAnnounceInterface"}
+    assert [pattern for pattern in reasons
+            if pattern not in young and not any(re.fullmatch(pattern, name) for name in libvirt.functions)] == []
