@@ -15,18 +15,22 @@ _virt_spm() {
             mapfile -t COMPREPLY < <(compgen -W 'text svg' -- "$cur")
             return
             ;;
-        --emulator)
+        --emulator | probe)
             _filedir
             return
             ;;
         --libvirt-version)
             return
             ;;
+        --root)
+            _filedir -d
+            return
+            ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --format --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --format --root --help --version' -- "$cur")
     elif ((cword == 1)) || [[ $prev == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate layout' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate layout probe doctor' -- "$cur")
     else
         _filedir xml
     fi

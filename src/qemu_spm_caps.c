@@ -3,6 +3,7 @@
 
 #include "qemu_spm_caps.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The first libvirt that passes a cell of memory 0 on without a backend of size 0, which QEMU refuses.
@@ -17,6 +18,35 @@ static const struct {
     { "spm-memory", TRUE },
     { "sp-mem", FALSE },
 };
+
+/**
+ * spm_libvirt_version_of_file:
+ * @file: what libvirt.so.0 is a link to: "libvirt.so.0.11003.0", in any folder
+ *
+ * Returns: the version that the name tells, 0 when it is another name
+ */
+unsigned long
+spm_libvirt_version_of_file(const char *file)
+{
+    g_autofree char *name = g_path_get_basename(file);
+    unsigned long version, release;
+
+    if (sscanf(name, "libvirt.so.0.%lu.%lu", &version, &release) != 2)
+        return 0;
+    return version * 1000 + release;
+}
+
+/**
+ * spm_libvirt_version_name:
+ * @version: libvirt's own number
+ *
+ * Returns: (transfer full): "11.3.0"
+ */
+char *
+spm_libvirt_version_name(unsigned long version)
+{
+    return g_strdup_printf("%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000);
+}
 
 static gssize
 spm_device_index(const char *device)

@@ -26,10 +26,6 @@
 #include "spm_cpuset.h"
 #include "spm_xml.h"
 
-/* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of a kind it does not know;
- * 10.0 is the oldest that is known to go on. */
-#define SPM_LIBVIRT_OLDEST SPM_LIBVIRT_VERSION(10, 0, 0)
-
 /**
  * spm_translate_in_concerns:
  * @xml: a document
@@ -202,13 +198,13 @@ spm_check_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
     const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
     unsigned long version = options->libvirt_version;
     guint stock_cells = spm_qemu_stock_cells(def, options);
+    g_autofree char *name = spm_libvirt_version_name(version);
 
     if (version < SPM_LIBVIRT_OLDEST)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, first->line,
-            "<memory model='spm'> needs libvirt 10.0.0 or newer, this is %lu.%lu.%lu, which could not "
-            "start the domain",
-            version / 1000000, version / 1000 % 1000, version % 1000);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, first->line,
+                       "<memory model='spm'> needs libvirt 10.0.0 or newer, this is %s, which could not "
+                       "start the domain",
+                       name);
     if (stock_cells == def->cells->len)
         return;
 

@@ -11,6 +11,7 @@
 
 #include "qemu_spm.h"
 #include "spm_config.h"
+#include "spm_doctor.h"
 #include "spm_firmware.h"
 #include "spm_layout.h"
 #include "spm_probe.h"
@@ -26,14 +27,17 @@ enum {
 typedef struct {
     const char *file; /* as the user named it */
     char *xml;
-    const char *emulator; /* --emulator, or NULL */
+    char *emulator;   /* --emulator, or that of probe, absolute, or NULL */
+    const char *root; /* of doctor */
     SpmQemuOptions qemu;
     gboolean reverse;
     char *(*draw)(const SpmLayout *layout);
 } SpmCall;
 
+/* Gives an exit status, and the output when that is EXIT_SUCCESS. */
 typedef struct {
     const char *name;
+    const char *argument; /* what it is about, or NULL */
     int (*run)(const SpmCall *call, char **output);
 } SpmCommand;
 
@@ -152,11 +156,65 @@ spm_layout(const SpmCall *call, char **output)
     return EXIT_SUCCESS;
 }
 
+/* The lines of "-device NAME,help" that name a property. */
+static char *
+spm_probe_properties(const char *emulator, const char *device, GError **error)
+{
+    g_autofree char *value = g_strdup_printf("%s,help", device);
+    g_autofree char *help = spm_probe_run(emulator, "-device", value, error);
+    g_auto(GStrv) lines = help ? g_strsplit(help, "\n", -1) : NULL;
+    GString *text;
+
+    if (!help)
+        return NULL;
+    text = g_string_new(NULL);
+    for (char **line = lines; *line; line++) {
+        if (g_str_has_prefix(*line, "  "))
+            g_string_append_printf(text, "property: %s\n", g_strchug(*line));
+    }
+    return g_string_free(text, FALSE);
+}
+
+static int
+spm_probe(const SpmCall *call, char **output)
+{
+    g_autoptr(GError) error = NULL;
+    const char *device = spm_probe_emulator(call->emulator, &error);
+    g_autofree char *version = device ? spm_probe_run(call->emulator, "-version", NULL, &error) : NULL;
+    g_autofree char *properties = version ? spm_probe_properties(call->emulator, device, &error) : NULL;
+
+    if (!properties) {
+        g_printerr("virt-spm: %s\n", error->message);
+        return EXIT_ENVIRONMENT;
+    }
+    version[strcspn(version, "\n")] = '\0';
+    *output = g_strdup_printf("version:  %s\ndevice:   %s\n%scontents: %s\n", version, device, properties,
+                              spm_qemu_device_moves_contents(device)
+                                  ? "kept by migration, saving and snapshots"
+                                  : "lost by migration, saving and snapshots, which are refused therefore");
+    return EXIT_SUCCESS;
+}
+
+static int
+spm_doctor(const SpmCall *call, char **output)
+{
+    g_autoptr(GString) report = g_string_new(NULL);
+
+    if (!spm_doctor_examine(call->root ? call->root : "/", call->emulator, report)) {
+        g_printerr("%s", report->str);
+        return EXIT_ENVIRONMENT;
+    }
+    *output = g_strdup(report->str);
+    return EXIT_SUCCESS;
+}
+
+#define SPM_DOCUMENT "document"
+#define SPM_EMULATOR "emulator"
+
 static const SpmCommand spm_commands[] = {
-    { "validate", spm_validate },
-    { "argv", spm_argv },
-    { "translate", spm_translate },
-    { "layout", spm_layout },
+    { "validate", SPM_DOCUMENT, spm_validate },   { "argv", SPM_DOCUMENT, spm_argv },
+    { "translate", SPM_DOCUMENT, spm_translate }, { "layout", SPM_DOCUMENT, spm_layout },
+    { "probe", SPM_EMULATOR, spm_probe },         { "doctor", NULL, spm_doctor },
 };
 
 /* How a layout can be drawn, by --format; the first is the default. */
@@ -246,20 +304,33 @@ spm_read(const char *file, GError **error)
     return text;
 }
 
+/* Reads the document and asks the emulator, as far as the command needs them. */
+static gboolean
+spm_prepare(const SpmCommand *command, SpmCall *call, GError **error)
+{
+    if (g_strcmp0(command->argument, SPM_DOCUMENT) != 0)
+        return TRUE;
+    if (call->emulator && !(call->qemu.device = spm_probe_emulator(call->emulator, error)))
+        return FALSE;
+    call->xml = spm_read(call->file, error);
+    if (!call->xml)
+        g_prefix_error(error, "cannot read '%s': ", call->file);
+    return call->xml != NULL;
+}
+
 static int
 spm_run(const SpmCommand *command, SpmCall *call)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *xml = spm_read(call->file, &error);
     g_autofree char *output = NULL;
     int code;
 
-    if (!xml) {
-        g_printerr("virt-spm: cannot read '%s': %s\n", call->file, error->message);
+    if (!spm_prepare(command, call, &error)) {
+        g_printerr("virt-spm: %s\n", error->message);
         return EXIT_ENVIRONMENT;
     }
-    call->xml = xml;
     code = command->run(call, &output);
+    g_free(call->xml);
     if (code == EXIT_SUCCESS && (fputs(output, stdout) == EOF || fflush(stdout) == EOF)) {
         g_printerr("virt-spm: cannot write the output\n");
         return EXIT_ENVIRONMENT;
@@ -273,68 +344,130 @@ static const char spm_summary[] =
     "  argv DOMAIN.xml                  Print QEMU's options for the SPM\n"
     "  translate [--reverse] DOMAIN.xml Print the XML that stock libvirt carries, or the reverse\n"
     "  layout DOMAIN.xml                Draw the guest-physical map: RAM, SPM, DIMMs, room for hotplug\n"
+    "  probe EMULATOR                   Print which device a QEMU has, and what becomes of its contents\n"
+    "  doctor                           Look for what keeps SPM from working on this host\n"
     "\n"
     "'-' reads the document from standard input.\n"
     "Exit status: 0 fine, 1 the document is refused, 2 usage, 3 something needed is not there.";
+
+/* What stands on the command line, beside the command and its argument. */
+typedef struct {
+    char *device;
+    char *emulator;
+    char *libvirt_version;
+    char *format;
+    char *root;
+    gboolean reverse;
+    gboolean version;
+} SpmOptions;
+
+static void
+spm_options_clear(SpmOptions *options)
+{
+    g_free(options->device);
+    g_free(options->emulator);
+    g_free(options->libvirt_version);
+    g_free(options->format);
+    g_free(options->root);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmOptions, spm_options_clear)
+
+static gboolean
+spm_options_parse(SpmOptions *options, int *argc, char ***argv, GError **error)
+{
+    const GOptionEntry entries[] = {
+        { "device", 0, 0, G_OPTION_ARG_STRING, &options->device,
+          "The emulator's device: spm-memory (default) or sp-mem (QEMU 11.1)", "NAME" },
+        { "emulator", 0, 0, G_OPTION_ARG_FILENAME, &options->emulator, "Ask this QEMU for its device",
+          "PATH" },
+        { "libvirt-version", 0, 0, G_OPTION_ARG_STRING, &options->libvirt_version,
+          "The libvirt that is to carry the domain (default: the newest)", "X.Y.Z" },
+        { "reverse", 0, 0, G_OPTION_ARG_NONE, &options->reverse, "translate: from stock XML to spm", NULL },
+        { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, "layout: text (default) or svg", "FORMAT" },
+        { "root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
+          "doctor: where the host's files are (default: /)", "DIR" },
+        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL },
+        G_OPTION_ENTRY_NULL,
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [DOMAIN.xml|EMULATOR]");
+
+    g_option_context_set_summary(context, spm_summary);
+    g_option_context_add_main_entries(context, entries, NULL);
+    return g_option_context_parse(context, argc, argv, error);
+}
+
+/* Refuses options that would do nothing. */
+static int
+spm_options_check(const SpmOptions *options, const SpmCommand *command)
+{
+    gboolean with_document = g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
+
+    if (options->reverse && command->run != spm_translate)
+        return spm_usage("--reverse goes with 'translate'");
+    if (options->format && command->run != spm_layout)
+        return spm_usage("--format goes with 'layout'");
+    if (options->root && command->run != spm_doctor)
+        return spm_usage("--root goes with 'doctor'");
+    if (options->emulator && command->run == spm_probe)
+        return spm_usage("--emulator does not go with 'probe', whose argument it is");
+    if ((options->device || options->libvirt_version) && !with_document)
+        return spm_usage("--device and --libvirt-version do not go with '%s'", command->name);
+    if (options->device && options->emulator)
+        return spm_usage("--device and --emulator exclude each other");
+    return EXIT_SUCCESS;
+}
+
+/* Fills the call in, as far as the values have a meaning. */
+static int
+spm_call_fill(SpmCall *call, const SpmOptions *options, const SpmCommand *command, const char *argument)
+{
+    gboolean with_document = g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
+
+    if (!spm_format_find(options->format, call))
+        return spm_usage("there is no format '%s'; it may be text or svg", options->format);
+    if (options->device && !(call->qemu.device = spm_qemu_device_find(options->device)))
+        return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", options->device);
+    if (options->libvirt_version && !spm_parse_version(options->libvirt_version, &call->qemu.libvirt_version))
+        return spm_usage("'%s' is no version; it must be like 11.3.0", options->libvirt_version);
+    call->file = with_document ? argument : NULL;
+    if (options->emulator || (argument && !with_document))
+        call->emulator = g_canonicalize_filename(options->emulator ? options->emulator : argument, NULL);
+    call->root = options->root;
+    call->reverse = options->reverse;
+    return EXIT_SUCCESS;
+}
 
 int
 main(int argc, char **argv)
 {
     SpmCall call = { .qemu = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST } };
-    g_autofree char *device = NULL;
-    g_autofree char *emulator = NULL;
-    g_autofree char *libvirt_version = NULL;
-    g_autofree char *format = NULL;
-    gboolean version = FALSE;
-    const GOptionEntry entries[] = {
-        { "device", 0, 0, G_OPTION_ARG_STRING, &device,
-          "The emulator's device: spm-memory (default) or sp-mem (QEMU 11.1)", "NAME" },
-        { "emulator", 0, 0, G_OPTION_ARG_FILENAME, &emulator, "Ask this QEMU for its device", "PATH" },
-        { "libvirt-version", 0, 0, G_OPTION_ARG_STRING, &libvirt_version,
-          "The libvirt that is to carry the domain (default: the newest)", "X.Y.Z" },
-        { "reverse", 0, 0, G_OPTION_ARG_NONE, &call.reverse, "translate: from stock XML to spm", NULL },
-        { "format", 0, 0, G_OPTION_ARG_STRING, &format, "layout: text (default) or svg", "FORMAT" },
-        { "version", 0, 0, G_OPTION_ARG_NONE, &version, "Print the version", NULL },
-        G_OPTION_ENTRY_NULL,
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new("COMMAND DOMAIN.xml");
+    g_auto(SpmOptions) options = { 0 };
     g_autoptr(GError) error = NULL;
     const SpmCommand *command;
+    int code;
 
-    g_option_context_set_summary(context, spm_summary);
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error))
+    if (!spm_options_parse(&options, &argc, &argv, &error))
         return spm_usage("%s", error->message);
-    if (version) {
+    if (options.version) {
         g_print("virt-spm %s\n", SPM_VERSION);
         return EXIT_SUCCESS;
     }
-    if (argc != 3)
-        return spm_usage("a command and one document are needed");
+    if (argc < 2)
+        return spm_usage("a command is needed");
     command = spm_command_find(argv[1]);
     if (!command)
         return spm_usage("there is no command '%s'", argv[1]);
-    if (call.reverse && command->run != spm_translate)
-        return spm_usage("--reverse goes with 'translate'");
-    if (format && command->run != spm_layout)
-        return spm_usage("--format goes with 'layout'");
-    if (!spm_format_find(format, &call))
-        return spm_usage("there is no format '%s'; it may be text or svg", format);
-    if (device && !spm_qemu_device_find(device))
-        return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", device);
-    if (device && emulator)
-        return spm_usage("--device and --emulator exclude each other");
-    if (libvirt_version && !spm_parse_version(libvirt_version, &call.qemu.libvirt_version))
-        return spm_usage("'%s' is no version; it must be like 11.3.0", libvirt_version);
+    if (argc != (command->argument ? 3 : 2))
+        return spm_usage("'%s' takes %s%s", command->name, command->argument ? "one " : "no argument",
+                         command->argument ? command->argument : "");
+    code = spm_options_check(&options, command);
+    if (code == EXIT_SUCCESS)
+        code = spm_call_fill(&call, &options, command, argv[2]);
+    if (code != EXIT_SUCCESS)
+        return code;
 
     xmlInitParser();
-    call.file = argv[2];
-    call.emulator = emulator;
-    if (device)
-        call.qemu.device = device;
-    if (emulator && !(call.qemu.device = spm_probe_emulator(emulator, &error))) {
-        g_printerr("virt-spm: %s\n", error->message);
-        return EXIT_ENVIRONMENT;
-    }
-    return spm_run(command, &call);
+    code = spm_run(command, &call);
+    g_free(call.emulator);
+    return code;
 }

@@ -43,9 +43,17 @@ def test_all_faults_are_listed(virt_spm):
 
 
 @pytest.mark.parametrize("arguments,message", [
-    ([], "a command and one document are needed"),
-    (["argv"], "a command and one document are needed"),
-    (["argv", "a", "b"], "a command and one document are needed"),
+    ([], "a command is needed"),
+    (["argv"], "'argv' takes one document"),
+    (["argv", "a", "b"], "'argv' takes one document"),
+    (["probe"], "'probe' takes one emulator"),
+    (["doctor", "a"], "'doctor' takes no argument"),
+    (["argv", "--root", "/", "a"], "--root goes with 'doctor'"),
+    (["argv", "--format", "svg", "a"], "--format goes with 'layout'"),
+    (["layout", "--format", "png", "a"], "there is no format 'png'; it may be text or svg"),
+    (["probe", "--emulator", "/bin/true", "a"], "--emulator does not go with 'probe', whose argument it is"),
+    (["probe", "--device", "sp-mem", "a"], "--device and --libvirt-version do not go with 'probe'"),
+    (["doctor", "--libvirt-version", "11.3.0"], "--device and --libvirt-version do not go with 'doctor'"),
     (["draw", "a"], "there is no command 'draw'"),
     (["argv", "--reverse", "a"], "--reverse goes with 'translate'"),
     (["argv", "--device", "pc-dimm", "a"], "there is no device 'pc-dimm'; it may be spm-memory or sp-mem"),

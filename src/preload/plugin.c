@@ -65,23 +65,20 @@ spm_load_settings(void)
         fprintf(stderr, "libvirt-spm: %s\n", ((const SpmFault *)g_ptr_array_index(faults, i))->message);
 }
 
-/* libvirt's version by the name of its file, libvirt.so.0.11003.0, as a library must not be called before its
- * program has begun. 0 when the name is another. */
+/* libvirt's version by the name of its file, as a library must not be called before its program has begun. */
 static unsigned long
-spm_file_version(void *handle)
+spm_version_of_library(void *handle)
 {
-    unsigned long version = 0, release = 0;
     struct link_map *map;
-    g_autofree char *file = NULL;
-    g_autofree char *name = NULL;
+    char *file;
+    unsigned long version;
 
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) < 0)
         return 0;
     file = realpath(map->l_name, NULL);
-    name = file ? g_path_get_basename(file) : NULL;
-    if (!name || sscanf(name, "libvirt.so.0.%lu.%lu", &version, &release) != 2)
-        return 0;
-    return version * 1000 + release;
+    version = file ? spm_libvirt_version_of_file(file) : 0;
+    free(file);
+    return version;
 }
 
 /* A daemon's log shows what it was given; whatever else loads libvirt has its own output. */
@@ -89,7 +86,8 @@ static void
 spm_log_armed(void *handle)
 {
     static const char *const daemons[] = { "libvirtd", "virtqemud", "virtproxyd", NULL };
-    unsigned long version = spm_file_version(handle);
+    unsigned long version = spm_version_of_library(handle);
+    g_autofree char *name = spm_libvirt_version_name(version);
     guint count = 0;
 
     if (!libvirt.armed || !g_strv_contains(daemons, program_invocation_short_name))
@@ -101,8 +99,7 @@ spm_log_armed(void *handle)
 #undef SPM_INTERPOSED
 #undef SPM_CALLED
 #undef SPM_OPTIONAL
-    fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %lu.%lu.%lu%s\n", count,
-            version / 1000000, version / 1000 % 1000, version % 1000,
+    fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %s%s\n", count, name,
             version > SPM_LIBVIRT_NEWEST ? ", which is newer than any it was tested with" : "");
 }
 

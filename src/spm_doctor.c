@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What can be wrong on a host between domain XML and a guest that sees SPM.
+ *
+ * Each check writes lines: "ok" for what is as it should be, "note" for what may matter, "problem" for what
+ * keeps SPM from working, with the next step below it. */
+
+#define _GNU_SOURCE /* memmem */
+
+#include "spm_doctor.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu_spm_caps.h"
+#include "spm_config.h"
+#include "spm_error.h"
+#include "spm_firmware.h"
+#include "spm_probe.h"
+#include "spm_settings.h"
+
+#define SPM_MODULE_NAME "libvirt-spm.so"
+
+typedef struct {
+    const char *root;     /* where the host's file system begins */
+    const char *emulator; /* the only one to look at, or NULL */
+    GString *report;
+    gboolean problem;
+    gboolean firmware_passes; /* some image does */
+} SpmExam;
+
+typedef enum {
+    SPM_OK,
+    SPM_NOTE,
+    SPM_PROBLEM,
+} SpmFinding;
+
+static void spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void spm_advise(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...)
+{
+    static const char *const words[] = { "ok", "note", "problem" };
+    va_list args;
+
+    exam->problem |= finding == SPM_PROBLEM;
+    g_string_append_printf(exam->report, "%-8s ", words[finding]);
+    va_start(args, format);
+    g_string_append_vprintf(exam->report, format, args);
+    va_end(args);
+    g_string_append_c(exam->report, '\n');
+}
+
+/* The next step, below what was found. */
+static void
+spm_advise(SpmExam *exam, const char *format, ...)
+{
+    va_list args;
+
+    g_string_append(exam->report, "           -> ");
+    va_start(args, format);
+    g_string_append_vprintf(exam->report, format, args);
+    va_end(args);
+    g_string_append_c(exam->report, '\n');
+}
+
+static char *
+spm_path(const SpmExam *exam, const char *path)
+{
+    return g_build_filename(exam->root, path, NULL);
+}
+
+static char *
+spm_read_file(const SpmExam *exam, const char *path)
+{
+    g_autofree char *full = spm_path(exam, path);
+    char *text = NULL;
+
+    g_file_get_contents(full, &text, NULL, NULL);
+    return text;
+}
+
+/* ---- libvirt ---- */
+
+static unsigned long
+spm_find_libvirt(const SpmExam *exam)
+{
+    static const char *const folders[] = { "/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *link = g_build_filename(exam->root, folders[i], "libvirt.so.0", NULL);
+        g_autofree char *target = g_file_read_link(link, NULL);
+        unsigned long version = target ? spm_libvirt_version_of_file(target) : 0;
+
+        if (version)
+            return version;
+    }
+    return 0;
+}
+
+static void
+spm_examine_libvirt(SpmExam *exam)
+{
+    unsigned long version = spm_find_libvirt(exam);
+    g_autofree char *name = spm_libvirt_version_name(version);
+
+    if (!version) {
+        spm_find(exam, SPM_PROBLEM, "libvirt was not found");
+        spm_advise(exam, "install libvirt 10.0 or newer with its QEMU driver");
+    } else if (version < SPM_LIBVIRT_OLDEST) {
+        spm_find(exam, SPM_PROBLEM, "libvirt %s cannot start a domain that has SPM", name);
+        spm_advise(exam, "install libvirt 10.0 or newer; Debian 12 has it in bookworm-backports");
+    } else if (version > SPM_LIBVIRT_NEWEST) {
+        spm_find(exam, SPM_NOTE, "libvirt %s is newer than any that was tested", name);
+    } else {
+        spm_find(exam, SPM_OK, "libvirt %s", name);
+    }
+}
+
+/* ---- the module in the daemons ---- */
+
+static const char *const spm_daemons[] = { "libvirtd", "virtqemud", NULL };
+
+/* Whether a drop-in of systemd gives DAEMON the module. */
+static gboolean
+spm_is_dropped_in(const SpmExam *exam, const char *daemon)
+{
+    static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
+                                           "/usr/lib/systemd/system", "/lib/systemd/system" };
+    gboolean found = FALSE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *folder = g_strdup_printf("%s%s/%s.service.d", exam->root, folders[i], daemon);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+            g_autofree char *file = g_build_filename(folder, name, NULL);
+            g_autofree char *text = NULL;
+
+            found |= g_file_get_contents(file, &text, NULL, NULL) && strstr(text, SPM_MODULE_NAME);
+        }
+    }
+    return found;
+}
+
+static void
+spm_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
+{
+    g_autofree char *enforce = spm_read_file(exam, "/sys/fs/selinux/enforce");
+
+    if (!told && !spm_is_dropped_in(exam, daemon)) {
+        spm_advise(exam, "systemctl edit %s, and write: [Service] Environment=LD_PRELOAD=%s", daemon,
+                   SPM_MODULE);
+        spm_advise(exam, "systemctl restart %s", daemon);
+    } else if (!told) {
+        spm_advise(exam, "systemctl daemon-reload; systemctl restart %s", daemon);
+    } else if (enforce && *enforce == '1') {
+        spm_advise(exam,
+                   "SELinux drops LD_PRELOAD where a daemon starts: install the policy of libvirt-spm(7)");
+    } else {
+        spm_advise(exam,
+                   "the dynamic linker did not load it: ldd %s; AppArmor's messages: dmesg | grep DENIED",
+                   SPM_MODULE);
+    }
+}
+
+static void
+spm_examine_process(SpmExam *exam, const char *pid, const char *daemon)
+{
+    g_autofree char *maps_path = g_build_filename(exam->root, "proc", pid, "maps", NULL);
+    g_autofree char *environ_path = g_build_filename(exam->root, "proc", pid, "environ", NULL);
+    g_autofree char *maps = NULL;
+    g_autofree char *environment = NULL;
+    gsize length = 0;
+
+    if (!g_file_get_contents(maps_path, &maps, NULL, NULL)) {
+        spm_find(exam, SPM_PROBLEM, "%s (process %s) cannot be looked into", daemon, pid);
+        spm_advise(exam, "run virt-spm doctor as root");
+    } else if (strstr(maps, SPM_MODULE_NAME " (deleted)")) {
+        spm_find(exam, SPM_PROBLEM, "%s (process %s) has a module that was replaced since", daemon, pid);
+        spm_advise(exam, "systemctl restart %s", daemon);
+    } else if (strstr(maps, SPM_MODULE_NAME)) {
+        spm_find(exam, SPM_OK, "%s (process %s) has the module", daemon, pid);
+    } else {
+        /* the environment that the process was started with, strings with a zero behind each */
+        g_file_get_contents(environ_path, &environment, &length, NULL);
+        spm_find(exam, SPM_PROBLEM, "%s (process %s) runs without the module", daemon, pid);
+        spm_advise_loading(exam, daemon,
+                           environment &&
+                               memmem(environment, length, SPM_MODULE_NAME, strlen(SPM_MODULE_NAME)));
+    }
+}
+
+/* Returns how many processes of daemons there are. */
+static guint
+spm_examine_processes(SpmExam *exam)
+{
+    g_autofree char *proc = spm_path(exam, "/proc");
+    g_autoptr(GDir) dir = g_dir_open(proc, 0, NULL);
+    const char *pid;
+    guint count = 0;
+
+    while (dir && (pid = g_dir_read_name(dir))) {
+        g_autofree char *comm_path = g_build_filename("/proc", pid, "comm", NULL);
+        g_autofree char *comm = g_ascii_isdigit(*pid) ? spm_read_file(exam, comm_path) : NULL;
+
+        if (!comm || !g_strv_contains(spm_daemons, g_strchomp(comm)))
+            continue;
+        spm_examine_process(exam, pid, comm);
+        count++;
+    }
+    return count;
+}
+
+static void
+spm_examine_module(SpmExam *exam)
+{
+    g_autofree char *module = spm_path(exam, SPM_MODULE);
+    gboolean dropped_in = FALSE;
+
+    if (!g_file_test(module, G_FILE_TEST_EXISTS)) {
+        spm_find(exam, SPM_PROBLEM, "there is no %s", SPM_MODULE);
+        spm_advise(exam, "install libvirt-spm anew");
+    }
+    if (spm_examine_processes(exam))
+        return;
+    for (const char *const *daemon = spm_daemons; *daemon; daemon++)
+        dropped_in |= spm_is_dropped_in(exam, *daemon);
+    if (dropped_in) {
+        spm_find(exam, SPM_OK, "no libvirtd or virtqemud runs; it gets the module when it is started");
+    } else {
+        spm_find(exam, SPM_PROBLEM, "no libvirtd or virtqemud runs, and nothing gives it the module");
+        spm_advise_loading(exam, "libvirtd", FALSE);
+    }
+}
+
+static void
+spm_examine_settings(SpmExam *exam)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autofree char *name = spm_settings_path();
+    g_autofree char *path = spm_path(exam, name);
+    SpmSettings settings;
+
+    spm_settings_load(path, &settings, faults);
+    for (guint i = 0; i < faults->len; i++)
+        spm_find(exam, SPM_PROBLEM, "%s", ((const SpmFault *)g_ptr_array_index(faults, i))->message);
+    if (faults->len)
+        spm_advise(exam, "correct it, and restart the daemon; libvirt-spm(7) has the settings");
+    if (settings.device)
+        spm_find(exam, SPM_NOTE, "every domain gets the device %s, by %s", settings.device, path);
+    if (settings.allow_contents_loss)
+        spm_find(exam, SPM_NOTE, "guests whose SPM loses its contents may be saved and migrated, by %s",
+                 path);
+}
+
+/* ---- emulators and firmware ---- */
+
+static void
+spm_examine_image(SpmExam *exam, const char *image)
+{
+    g_autofree char *reason = NULL;
+    SpmFirmwareVerdict verdict = spm_firmware_scan(image, &reason);
+
+    if (verdict == SPM_FIRMWARE_UNKNOWN)
+        return;
+    spm_find(exam, verdict == SPM_FIRMWARE_PASSES ? SPM_OK : SPM_NOTE, "%s %s", image, reason);
+    exam->firmware_passes |= verdict == SPM_FIRMWARE_PASSES;
+}
+
+static void
+spm_examine_emulator(SpmExam *exam, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) images = spm_firmware_of_emulator(path);
+    const char *device = spm_probe_emulator(path, &error);
+
+    if (!device) {
+        spm_find(exam, SPM_PROBLEM, "%s", error->message);
+        return;
+    }
+    spm_find(exam, SPM_OK, "%s has %s", path, device);
+    if (!spm_qemu_device_moves_contents(device))
+        spm_find(exam, SPM_NOTE,
+                 "%s loses its contents when a guest is saved or migrated, which is refused therefore",
+                 device);
+    for (guint i = 0; i < images->len; i++)
+        spm_examine_image(exam, g_ptr_array_index(images, i));
+}
+
+static void
+spm_examine_emulators(SpmExam *exam)
+{
+    static const char *const paths[] = { "/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm",
+                                         "/usr/bin/qemu-kvm" };
+    gboolean found = FALSE;
+
+    if (exam->emulator) {
+        spm_examine_emulator(exam, exam->emulator);
+        return;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *path = spm_path(exam, paths[i]);
+
+        if (!g_file_test(path, G_FILE_TEST_IS_EXECUTABLE))
+            continue;
+        spm_examine_emulator(exam, path);
+        found = TRUE;
+    }
+    if (!found) {
+        spm_find(exam, SPM_PROBLEM, "there is no QEMU for x86_64 in its usual places");
+        spm_advise(exam,
+                   "install QEMU 11.1 or newer, or one with libvirt-spm's patches; or name it: --emulator");
+    }
+}
+
+/* The rest of the firmware; guests choose among all of it. */
+static void
+spm_examine_uefi(SpmExam *exam)
+{
+    g_autofree char *etc = spm_path(exam, "/etc/qemu/firmware");
+    g_autofree char *usr = spm_path(exam, "/usr/share/qemu/firmware");
+    const char *const dirs[] = { etc, usr, NULL };
+    g_autoptr(GPtrArray) images = spm_firmware_described("uefi", dirs);
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < images->len; i++) {
+        char *image = g_ptr_array_index(images, i);
+        g_autofree char *path = spm_path(exam, image);
+
+        if (g_hash_table_add(seen, image))
+            spm_examine_image(exam, path);
+    }
+    if (exam->firmware_passes)
+        return;
+    spm_find(exam, SPM_PROBLEM, "no firmware is known to pass SPM on; a guest would boot without it");
+    spm_advise(exam, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
+}
+
+/**
+ * spm_doctor_examine:
+ * @root: where the host's file system begins, "/" most often
+ * @emulator: (nullable): the path of the only QEMU to look at
+ * @report: where the findings are written, a line each
+ *
+ * Runs emulators, see spm_probe_run(); changes nothing.
+ *
+ * Returns: TRUE when nothing was found that keeps SPM from working
+ */
+gboolean
+spm_doctor_examine(const char *root, const char *emulator, GString *report)
+{
+    static void (*const checks[])(SpmExam *) = { spm_examine_libvirt, spm_examine_module,
+                                                 spm_examine_settings, spm_examine_emulators,
+                                                 spm_examine_uefi };
+    SpmExam exam = { .root = root, .emulator = emulator, .report = report };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(checks); i++)
+        checks[i](&exam);
+    return !exam.problem;
+}

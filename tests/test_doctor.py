@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""virt-spm probe and doctor: each thing that can be wrong is found, and the next step is named."""
+
+import json
+import os
+import re
+
+import pytest
+from programs import BUILD, run
+from test_firmware import DROPS, PASSES
+
+MODULE = re.search(r'SPM_MODULE "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
+SYSCONFDIR = re.search(r'SPM_SYSCONFDIR "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
+DROP_IN = f"[Service]\nEnvironment=LD_PRELOAD={MODULE}\n"
+SEABIOS = {"passes": PASSES["seabios-patched"], "drops": DROPS["seabios"], "unknown": b"no firmware"}
+
+
+class Host:
+    """The root folder of a host on which all is well, to be damaged."""
+
+    def __init__(self, folder):
+        self.root = folder
+        self.link("usr/lib/x86_64-linux-gnu/libvirt.so.0", "libvirt.so.0.11003.0")
+        self.write(MODULE, "")
+        self.write("usr/lib/systemd/system/libvirtd.service.d/spm.conf", DROP_IN)
+
+    def path(self, name):
+        return self.root / name.lstrip("/")
+
+    def write(self, name, text):
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def link(self, name, target):
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+    def process(self, pid, name="libvirtd", maps="", environment=""):
+        self.write(f"proc/{pid}/comm", f"{name}\n")
+        self.write(f"proc/{pid}/maps", f"7f00-7f01 r-xp 0 0:0 1 {maps}\n")
+        self.write(f"proc/{pid}/environ", environment.replace(" ", "\0"))
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path / "root")
+
+
+@pytest.fixture
+def examine(host, public_folder):
+    """Run doctor on the host, with an emulator of these devices, beside this SeaBIOS, unless there is to be none. Gives
+    the exit status and the report."""
+    def run_doctor(devices=("spm-memory",), seabios="passes", emulator=True):
+        path = public_folder / "bin/qemu"
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text("#!/bin/sh\n" + "".join(f"""echo 'name "{device}"'\n""" for device in devices))
+        path.chmod(0o755)
+        image = public_folder / "share/qemu/bios-256k.bin"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(SEABIOS[seabios])
+        env = {key: value for key, value in os.environ.items() if key != "LIBVIRT_SPM_CONF"}
+        done = run(BUILD / "src/virt-spm", "doctor", "--root", host.root,
+                   *(["--emulator", path] if emulator else []), env=env)
+        assert done.stdout if done.returncode == 0 else done.stderr
+        assert not (done.stdout and done.stderr)
+        return done.returncode, done.stdout + done.stderr
+    return run_doctor
+
+
+def steps(report):
+    """Every problem with the steps below it."""
+    return re.findall(r"^problem  (.*)\n((?: +-> .*\n)*)", report, re.M)
+
+
+def test_all_is_well(examine):
+    status, report = examine()
+    assert status == 0
+    assert report.splitlines()[:3] == [
+        "ok       libvirt 11.3.0", "ok       no libvirtd or virtqemud runs; it gets the module when it is started",
+        report.splitlines()[2]]
+    assert re.search("^ok       .*/qemu has spm-memory$", report, re.M)
+    assert re.search("^ok       .*bios-256k.bin is SeaBIOS 1.16.3-spm", report, re.M)
+
+
+@pytest.mark.parametrize("file,problem,step", [
+    (None, "libvirt was not found", "install libvirt 10.0 or newer with its QEMU driver"),
+    ("libvirt.so.0.9000.0", "libvirt 9.0.0 cannot start a domain that has SPM",
+     "install libvirt 10.0 or newer; Debian 12 has it in bookworm-backports"),
+    ("libvirt.so.0.so", "libvirt was not found", "install libvirt 10.0 or newer with its QEMU driver"),
+])
+def test_unfit_libvirt(file, problem, step, host, examine):
+    link = "usr/lib/x86_64-linux-gnu/libvirt.so.0"
+    host.path(link).unlink()
+    if file:
+        host.link(link, file)
+    status, report = examine()
+    assert status == 3 and steps(report) == [(problem, f"           -> {step}\n")]
+
+
+def test_newer_libvirt(host, examine):
+    host.link("usr/lib/x86_64-linux-gnu/libvirt.so.0", "libvirt.so.0.13000.0")
+    status, report = examine()
+    assert status == 0 and "note     libvirt 13.0.0 is newer than any that was tested\n" in report
+
+
+def test_missing_module(host, examine):
+    host.path(MODULE).unlink()
+    status, report = examine()
+    assert status == 3 and steps(report) == [(f"there is no {MODULE}", "           -> install libvirt-spm anew\n")]
+
+
+@pytest.mark.parametrize("name", ["libvirtd", "virtqemud"])
+def test_daemon_with_the_module(name, host, examine):
+    host.process(7, name, maps=MODULE)
+    status, report = examine()
+    assert status == 0 and f"ok       {name} (process 7) has the module\n" in report
+
+
+def test_other_processes_do_not_matter(host, examine):
+    host.process(7, "virtlogd")
+    assert examine()[0] == 0
+
+
+@pytest.mark.parametrize("damage,problem,step", [
+    (lambda host: host.process(7, maps=f"{MODULE} (deleted)"), "has a module that was replaced since",
+     "systemctl restart libvirtd"),
+    (lambda host: host.process(7), "runs without the module", "systemctl daemon-reload; systemctl restart libvirtd"),
+    (lambda host: (host.process(7), host.path("usr/lib/systemd/system/libvirtd.service.d/spm.conf").unlink()),
+     "runs without the module", f"systemctl edit libvirtd, and write: [Service] Environment=LD_PRELOAD={MODULE}"),
+    (lambda host: (host.process(7, environment=f"A=b LD_PRELOAD={MODULE}"), host.write("sys/fs/selinux/enforce", "1")),
+     "runs without the module", "SELinux drops LD_PRELOAD where a daemon starts"),
+    (lambda host: (host.process(7, environment=f"A=b LD_PRELOAD={MODULE}"), host.write("sys/fs/selinux/enforce", "0")),
+     "runs without the module", f"the dynamic linker did not load it: ldd {MODULE}"),
+    (lambda host: (host.process(7), host.path("proc/7/maps").unlink()), "cannot be looked into",
+     "run virt-spm doctor as root"),
+])
+def test_daemon_without_the_module(damage, problem, step, host, examine):
+    damage(host)
+    status, report = examine()
+    (found, advice), = steps(report)
+    assert status == 3 and found == f"libvirtd (process 7) {problem}" and step in advice
+
+
+def test_nothing_gives_a_daemon_the_module(host, examine):
+    host.path("usr/lib/systemd/system/libvirtd.service.d/spm.conf").unlink()
+    status, report = examine()
+    (found, advice), = steps(report)
+    assert status == 3 and found == "no libvirtd or virtqemud runs, and nothing gives it the module"
+    assert "systemctl edit libvirtd" in advice and "systemctl restart libvirtd" in advice
+
+
+@pytest.mark.parametrize("text,problem", [("[spm]\ndevice=dimm\n", "'dimm' of device must be"),
+                                          ("[spm]\ncolour=red\n", "there is no setting 'colour'")])
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user has settings of his own")
+def test_wrong_settings(text, problem, host, examine):
+    host.write(f"{SYSCONFDIR}/libvirt/spm.conf", text)
+    status, report = examine()
+    (found, advice), = steps(report)
+    assert status == 3 and problem in found and "correct it, and restart the daemon" in advice
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user has settings of his own")
+def test_settings_are_noted(host, examine):
+    host.write(f"{SYSCONFDIR}/libvirt/spm.conf", "[spm]\ndevice=sp-mem\ncontents_loss=allow\n")
+    status, report = examine()
+    assert status == 0
+    assert "note     every domain gets the device sp-mem, by " in report
+    assert "note     guests whose SPM loses its contents may be saved and migrated, by " in report
+
+
+def test_emulator_without_the_device(examine):
+    status, report = examine(devices=["pc-dimm"])
+    assert status == 3
+    assert "has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; install QEMU" in report
+
+
+def test_emulator_that_loses_contents(examine):
+    status, report = examine(devices=["sp-mem"])
+    assert status == 0
+    assert "note     sp-mem loses its contents when a guest is saved or migrated, which is refused therefore\n" in report
+
+
+def test_no_emulator(examine):
+    status, report = examine(emulator=False)
+    assert status == 3
+    assert ("there is no QEMU for x86_64 in its usual places", "           -> install QEMU 11.1 or newer, or one with "
+            "libvirt-spm's patches; or name it: --emulator\n") in steps(report)
+
+
+@pytest.mark.parametrize("seabios", ["drops", "unknown"])
+def test_no_firmware_that_passes_spm_on(seabios, examine):
+    status, report = examine(seabios=seabios)
+    assert status == 3 and steps(report) == [
+        ("no firmware is known to pass SPM on; a guest would boot without it",
+         "           -> install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n")]
+    assert ("note     " in report) == (seabios == "drops")
+
+
+@pytest.mark.parametrize("image,status", [("ovmf", 0), ("ovmf-old", 3)])
+def test_uefi_firmware_by_its_descriptor(image, status, host, examine):
+    host.write("usr/share/qemu/firmware/60-ovmf.json", json.dumps({
+        "interface-types": ["uefi"], "targets": [{"architecture": "x86_64", "machines": ["pc-q35-*"]}],
+        "mapping": {"device": "flash", "executable": {"filename": "/usr/share/OVMF/OVMF.fd", "format": "raw"}}}))
+    host.write("usr/share/OVMF/OVMF.fd", "").write_bytes((PASSES | DROPS)[image])
+    assert examine(seabios="drops")[0] == status
+
+
+HELP = """echo 'spm-memory options:
+  addr=<uint64>          -  (default: 0)
+  node=<uint32>'"""
+
+
+@pytest.mark.parametrize("device,contents", [
+    ("spm-memory", "kept by migration, saving and snapshots"),
+    ("sp-mem", "lost by migration, saving and snapshots, which are refused therefore")])
+def test_probe(device, contents, virt_spm, emulator):
+    path = emulator(f"""case "$6 $7" in
+        "-device help") echo 'name "{device}"' ;;
+        "-device {device},help") {HELP} ;;
+        "-version "*) echo "QEMU emulator version 11.1.2"; echo Copyright ;;
+        esac""")
+    done = virt_spm("probe", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (f"version:  QEMU emulator version 11.1.2\ndevice:   {device}\n"
+                           "property: addr=<uint64>          -  (default: 0)\nproperty: node=<uint32>\n"
+                           f"contents: {contents}\n")
+
+
+@pytest.mark.parametrize("script,message", [("true", "has no device for"), ("exec sleep 100", "did not answer")])
+def test_probe_of_something_else(script, message, virt_spm, emulator):
+    done = virt_spm("probe", emulator(script))
+    assert (done.returncode, done.stdout) == (3, "") and message in done.stderr
