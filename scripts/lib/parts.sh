@@ -38,6 +38,18 @@ find_guest() {
     export SPM_GUEST SPM_OVMF
 }
 
+# find_firmware: firmware as distributions ship it, by Debian's packages and suites.
+find_firmware() {
+    local suite package folder
+    SPM_FIRMWARE=
+    for package in seabios:bookworm seabios:trixie seabios:forky ovmf:bookworm ovmf:trixie ovmf-generic:forky; do
+        suite=${package#*:} package=${package%:*}
+        folder=$("$SPM_ROOT/scripts/fetch-package" "$suite" "$package") || return
+        SPM_FIRMWARE+="${package%-generic}-$suite=$folder "
+    done
+    export SPM_FIRMWARE
+}
+
 # find_schemas: the domain schema of the newest libvirt, beside that of the installed one.
 find_schemas() {
     SPM_NEW_SCHEMAS=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-common)/usr/share/libvirt/schemas || return

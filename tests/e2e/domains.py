@@ -24,12 +24,15 @@ def read_domain(name: str) -> str:
 
 def fit_domain(text: str, stack: Stack, firmware: str, serial: Path) -> str:
     """The domain with our emulator, kernel, firmware and serial line. No line moves: errors name
-    the lines of the file."""
+    the lines of the file. The firmware is one of FIRMWARE or an image."""
     root = etree.fromstring(text)
     os_element = root.find("os")
-    if firmware == "ovmf":
-        _append(os_element, "loader", str(stack.ovmf / "OVMF_CODE_4M.fd"), readonly="yes", type="pflash")
-        _append(os_element, "nvram", template=str(stack.ovmf / "OVMF_VARS_4M.fd"))
+    image = stack.ovmf / "OVMF_CODE_4M.fd" if firmware == "ovmf" else Path(firmware)
+    if image.suffix == ".fd":
+        _append(os_element, "loader", str(image), readonly="yes", type="pflash")
+        _append(os_element, "nvram", template=str(image.with_name(image.name.replace("CODE", "VARS"))))
+    elif image.suffix == ".bin":
+        _append(os_element, "loader", str(image), type="rom")
     _append(os_element, "kernel", str(stack.guest / "vmlinuz"))
     _append(os_element, "initrd", str(stack.guest / "initrd"))
     _append(os_element, "cmdline", KERNEL_ARGUMENTS)
