@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import libvirt
 import pytest
 from daemon import Daemon
 from domains import Defined, Seen, running
+from programs import BUILD
 from stack import Stack
 
+TRACER = BUILD / "tests/trace-libvirt.so"
 LOGS = Path(__file__).resolve().parents[2] / "build/e2e-logs"
 
 
@@ -52,6 +55,33 @@ def plain_daemon(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd without the plugin."""
     with Daemon() as daemon:
         yield daemon
+
+
+@pytest.fixture(scope="session")
+def traced(stack: Stack) -> Iterator[Daemon]:
+    """A libvirtd with the plugin that keeps a list of the functions that it calls."""
+    with Daemon(stack.plugin, TRACER) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def traced_target(stack: Stack) -> Iterator[Daemon]:
+    """Another one, to migrate to."""
+    with Daemon(stack.plugin, TRACER) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def plain_target(stack: Stack) -> Iterator[Daemon]:
+    """A libvirtd without the plugin, to migrate to."""
+    with Daemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_bindings() -> None:
+    """libvirt's bindings print each error unless a handler takes it."""
+    libvirt.registerErrorHandler(lambda *_: None, None)
 
 
 @pytest.fixture

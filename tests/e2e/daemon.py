@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,13 +49,13 @@ stdio_handler = "file"
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
-# Runs as sh -c SCRIPT sh FOLDER PRELOAD. The sandbox made all mounts private already, and inside
-# a chroot unshare cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's
-# name.
+# Runs as sh -c SCRIPT sh FOLDER HOST PRELOAD. The sandbox made all mounts private already, and inside a chroot unshare
+# cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's name, and to one whose
+# name leads to it, as an address does.
 START_SCRIPT = "set -e\n" + "".join(
     f'mkdir -p {place}\nmount --bind "$1/{part}" {place}\n' for place, part in DIRECTORIES.items()
-) + """basename "$1" >/proc/sys/kernel/hostname
-if [ -n "$2" ]; then export LD_PRELOAD="$2"; fi
+) + """echo "$2" >/proc/sys/kernel/hostname
+if [ -n "$3" ]; then export LD_PRELOAD="$3"; fi
 exec libvirtd --pid-file /run/libvirt/libvirtd.pid
 """
 
@@ -67,11 +68,14 @@ class Daemon:
     """One libvirtd. It may be stopped and started again, with other settings, on the same state."""
 
     alive: ClassVar[list["Daemon"]] = []
+    hosts: ClassVar[Iterator[str]] = (f"127.0.1.{number}" for number in range(1, 255))
 
-    def __init__(self, plugin: Path | None = None):
+    def __init__(self, plugin: Path | None = None, tracer: Path | None = None):
+        """With the plugin, and before it what writes down which functions of the table are called."""
         if "SPM_SANDBOX" not in os.environ:
             raise DaemonError("not inside scripts/sandbox")
-        self.plugin = plugin
+        self.plugin, self.tracer = plugin, tracer
+        self.host = next(Daemon.hosts)
         # A short path: a unix socket's may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="libvirt-"))
         self.folder.chmod(0o755)
@@ -98,6 +102,20 @@ class Daemon:
         return f"qemu:///system?socket={self.folder}/run/libvirt-sock"
 
     @property
+    def trace(self) -> Path:
+        return self.folder / "trace"
+
+    @property
+    def client_trace(self) -> Path:
+        return self.folder / "client-trace"
+
+    def called(self) -> list[str]:
+        """The functions of the table that were called since the last time, where there is a tracer."""
+        names = self.trace.read_text().split() if self.trace.exists() else []
+        self.trace.unlink(missing_ok=True)
+        return names
+
+    @property
     def pid(self) -> int:
         assert self._process is not None, "libvirtd does not run"
         return self._process.pid
@@ -111,9 +129,9 @@ class Daemon:
             with open(self.folder / "log/stderr", "ab") as stderr:
                 self._process = subprocess.Popen(
                     ["unshare", "--mount", "--uts", "--propagation", "unchanged", "sh", "-c", START_SCRIPT,
-                     "sh", str(self.folder), str(self.plugin or "")],
+                     "sh", str(self.folder), self.host, ":".join(str(part) for part in (self.tracer, self.plugin) if part)],
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(notify)})
+                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace)})
             self._wait_ready(ready)
 
     def _wait_ready(self, ready: socket.socket) -> None:
@@ -146,15 +164,20 @@ class Daemon:
             shutil.rmtree(self.folder)
             Daemon.alive.remove(self)
 
-    def virsh(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run virsh here, in the C locale."""
+    def virsh(self, *arguments: str, stdin: str | None = None,
+              preload: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+        """Run virsh here, in the C locale, with libraries of our own before libvirt."""
         return subprocess.run(
-            ["virsh", "--quiet", "--connect", self.uri, *arguments],
+            ["virsh", "--quiet", "--connect", self.uri, *arguments], env=self.client_environment(preload),
             input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
-    def call(self, *arguments: str, stdin: str | None = None) -> str:
+    def client_environment(self, preload: Sequence[Path]) -> dict[str, str]:
+        """For a client of this daemon, whose tracer, if it has one, does not write where the daemon's does."""
+        return {**os.environ, "LD_PRELOAD": ":".join(map(str, preload)), "SPM_TRACE": str(self.client_trace)}
+
+    def call(self, *arguments: str, stdin: str | None = None, preload: Sequence[Path] = ()) -> str:
         """Run virsh, which must not fail; its output."""
-        result = self.virsh(*arguments, stdin=stdin)
+        result = self.virsh(*arguments, stdin=stdin, preload=preload)
         if result.returncode != 0:
             raise DaemonError(f"virsh {' '.join(arguments)}: {result.stderr}\n{self.errors()}")
         return result.stdout

@@ -16,6 +16,7 @@ class Stack:
     plugin: Path
     guest: Path
     ovmf: Path
+    device: str = "spm-memory"  # that the emulator has
 
     VARIABLES: ClassVar[dict[str, str]] = {
         "emulator": "SPM_QEMU", "plugin": "SPM_PLUGIN", "guest": "SPM_GUEST", "ovmf": "SPM_OVMF"}
