@@ -5,11 +5,12 @@ headers and the library of the installed libvirt and of the newest one."""
 import os
 import pathlib
 import re
+import tarfile
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from programs import ROOT, run
-from symbols import INTERPOSED
+from symbols import INTERPOSED, TABLE
 
 # What takes XML of another kind, or none, and why domain XML cannot be in it.
 TAKES_OTHER = {
@@ -50,6 +51,10 @@ PRIVATE_OTHER = {
 }
 
 
+# a declaration in a header that is not installed
+PRIVATE = re.compile(r"^\w[\w *]*\b(virDomainMigrate\w+|virReportErrorHelper|virDispatchError)\([^;]*;", re.M)
+
+
 def explained(name, reasons):
     return any(re.fullmatch(pattern, name) for pattern in reasons)
 
@@ -76,19 +81,25 @@ class Libvirt:
                 and re.search("XML", name + result.get("info", ""), re.I)}
 
 
+def needed(*variables):
+    """What scripts/check says of where things are."""
+    values = [os.environ.get(name) for name in variables]
+    if not all(values):
+        reason = f"{' and '.join(variables)} do not say where a libvirt is"
+        if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
+            pytest.fail(reason)
+        pytest.skip(f"{reason}; scripts/check does")
+    return [pathlib.Path(value) for value in values]
+
+
 @pytest.fixture(scope="module", params=["installed", "newest"])
 def libvirt(request):
     if request.param == "installed":
         library, = pathlib.Path("/usr/lib").glob("*/libvirt.so.0")
         return Libvirt(pathlib.Path("/"), library)
-    folders = [os.environ.get(name) for name in ("SPM_NEW_LIBVIRT_DEV", "SPM_NEW_LIBVIRT0")]
-    if not all(folders):
-        reason = "SPM_NEW_LIBVIRT_DEV and SPM_NEW_LIBVIRT0 do not say where the newest libvirt is"
-        if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
-            pytest.fail(reason)
-        pytest.skip(f"{reason}; scripts/check does")
-    library, = pathlib.Path(folders[1]).glob("usr/lib/*/libvirt.so.0")
-    return Libvirt(pathlib.Path(folders[0]), library)
+    root, library_root = needed("SPM_NEW_LIBVIRT_DEV", "SPM_NEW_LIBVIRT0")
+    library, = library_root.glob("usr/lib/*/libvirt.so.0")
+    return Libvirt(root, library)
 
 
 def is_xml(argument):
@@ -137,6 +148,24 @@ def test_every_private_step_of_a_migration_is_listed(libvirt):
 def test_every_listed_function_is_there(libvirt):
     symbols = run("nm", "-D", "--defined-only", libvirt.library).stdout
     assert [name for name in INTERPOSED if f" T {name}@" not in symbols] == []
+
+
+def test_private_functions_are_declared_as_in_libvirts_source(tmp_path):
+    folder, = needed("SPM_LIBVIRT_SOURCE")
+    archive, = folder.glob("libvirt_*.orig.tar.*[!c]")
+    private = {}
+    with tarfile.open(archive) as files:
+        for member in files:
+            if re.search("/src/(libvirt_internal|util/virerror).h$", member.name):
+                text = files.extractfile(member).read().decode()
+                private |= {match[1]: match[0] for match in PRIVATE.finditer(text)}
+    names = [name for name in re.findall(r"^SPM_\w+\(.*?, (vir\w+)", TABLE, re.M) if name in private]
+    assert len(names) == 8
+    source = "#include <glib.h>\n#include <libvirt/libvirt.h>\n" + "\n".join(private[name] for name in names)
+    (tmp_path / "private.c").write_text(f'{source}\n#include "preload/plugin.h"\n')
+    flags = run("pkg-config", "--cflags", "glib-2.0", "libxml-2.0", "libvirt").stdout.split()
+    done = run("gcc", "-fsyntax-only", *flags, "-I", ROOT / "src", tmp_path / "private.c")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("reasons", [TAKES_OTHER, GIVES_OTHER, TAKES_OTHER_PARAMS])

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Build or fetch the parts that the tests and the demo put together, and export where they are.
-# Source it after common.sh. What is there already costs a moment only.
+# Source it after common.sh and source.sh. What is there already costs a moment only.
 
 # build_plugin [MESON-OPTION...]: the plugin and virt-spm, in build/.
 build_plugin() {
@@ -54,6 +54,14 @@ find_firmware() {
 find_schemas() {
     SPM_NEW_SCHEMAS=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-common)/usr/share/libvirt/schemas || return
     export SPM_NEW_SCHEMAS
+}
+
+# find_libvirt_source: libvirt's source, the newest that is to be had, for what its headers do not declare.
+find_libvirt_source() {
+    local version
+    version=$(source_version trixie libvirt 11.3) || return
+    SPM_LIBVIRT_SOURCE=$(cached "upstream-libvirt-$version" download_upstream trixie libvirt "$version") || return
+    export SPM_LIBVIRT_SOURCE
 }
 
 # find_newest_libvirt: the headers, manual and library of the newest libvirt, beside those of the installed one.
