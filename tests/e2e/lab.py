@@ -59,6 +59,11 @@ class Lab:
     target: Daemon
     stack: Stack
     preload: Sequence[Path] = ()  # into our own clients, where the daemon has no plugin
+    way: str = ""  # the URI that leads to the source by a detour
+
+    @property
+    def uri(self) -> str:
+        return self.way or self.source.uri
 
     def call(self, *arguments: str, stdin: str | None = None) -> str:
         return self.source.call(*arguments, stdin=stdin, preload=self.preload)
@@ -135,7 +140,7 @@ class Outcome:
 
 def through_python(lab: Lab, function: str, xml: str) -> Outcome:
     """Call @function here; libvirt is linked to this very process."""
-    conn = libvirt.open(lab.source.uri)
+    conn = libvirt.open(lab.uri)
     try:
         result = PYTHON[function](Call(conn, xml, lab.source.folder, lab.target.uri))
         return Outcome(result if isinstance(result, str) else "")
@@ -148,7 +153,7 @@ def through_python(lab: Lab, function: str, xml: str) -> Outcome:
 def through_preloaded_python(lab: Lab, function: str, xml: str, preload: Sequence[Path]) -> Outcome:
     """The same in another process, with libraries preloaded."""
     done = subprocess.run(
-        [sys.executable, "-B", doors.__file__, function, lab.source.uri, str(lab.source.folder), lab.target.uri],
+        [sys.executable, "-B", doors.__file__, function, lab.uri, str(lab.source.folder), lab.target.uri],
         input=xml, capture_output=True, text=True, timeout=120, check=False, env=lab.source.client_environment(preload))
     if done.returncode == 0:
         return Outcome(done.stdout)

@@ -3,12 +3,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import pytest
 from conftest import TRACER
 from daemon import Daemon
 from doors import DOORS, VIRSH
-from lab import Lab, assert_done, through_preloaded_python, through_virsh
+from lab import Lab, assert_done, through_preloaded_python, through_python, through_virsh
 from stack import Stack
 
 # Private functions are called in daemons alone.
@@ -44,3 +45,36 @@ def test_plugin_in_the_client(place: Place, lab: Lab) -> None:
     outcome = drive(lab, place.function, lab.document(place.function), [TRACER, lab.stack.plugin])
     assert place.function in lab.source.client_trace.read_text().split()
     assert_done(lab, place.function, outcome)
+
+
+# One of each kind, through a daemon that hands on what it is asked to the daemon of the hypervisor, as virtproxyd
+# does: libvirt's remote driver is its back end. Debian builds no virtproxyd; libvirtd does the same for a URI that
+# names another socket.
+HANDED_ON = ["virDomainDefineXML", "virDomainCreateXML", "virConnectDomainXMLToNative", "virDomainGetXMLDesc",
+             "virDomainSaveImageGetXMLDesc", "virDomainSaveFlags", "virDomainSnapshotCreateXML",
+             "virDomainAttachDeviceFlags", "virDomainDetachDeviceAlias"]
+# Which daemons have the plugin: the proxy and the one behind it.
+CHAINS = {"proxy": ("traced_target", "plain_daemon"), "behind": ("plain_target", "traced"),
+          "both": ("traced_target", "traced")}
+
+
+@pytest.fixture
+def chain(stack: Stack, function: str, where: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
+    proxy, behind = (request.getfixturevalue(name) for name in CHAINS[where])
+    name = f"qemu+unix:///system?socket={behind.folder}/run/libvirt-sock"
+    lab = Lab(behind, proxy, stack, [stack.plugin],
+              f"qemu+unix:///system?socket={proxy.folder}/run/libvirt-sock&name={quote(name, safe='')}")
+    try:
+        lab.reach(DOORS[function].state)
+        yield lab
+    finally:
+        lab.clean()
+
+
+@pytest.mark.parametrize("where", CHAINS)
+@pytest.mark.parametrize("function", HANDED_ON)
+def test_plugin_in_a_proxy(function: str, where: str, chain: Lab) -> None:
+    outcome = through_python(chain, function, chain.document(function))
+    first = chain.source if where == "behind" else chain.target
+    assert function in first.called()
+    assert_done(chain, function, outcome)
