@@ -166,7 +166,7 @@ def check_guest(seen: Seen) -> None:
 def show_all(stack: Stack) -> None:
     """The whole demo."""
     show_domain()
-    with Daemon(stack.plugin) as daemon:
+    with Daemon(stack) as daemon:
         show_refusal(daemon, stack)
         domain = show_define(daemon, stack)
         show_argv(daemon)
@@ -177,7 +177,7 @@ def show_all(stack: Stack) -> None:
 
 def main() -> int:
     try:
-        show_all(Stack.from_environment())
+        show_all(Stack.patched())
     except (NotProved, DaemonError, GuestError, LookupError) as error:
         print(f"\nNOT PROVED: {error}", file=sys.stderr)
         return 1

@@ -10,11 +10,30 @@ import libvirt
 import pytest
 from daemon import Daemon
 from domains import Defined, Seen, running
-from programs import BUILD
 from stack import Stack
 
-TRACER = BUILD / "tests/trace-libvirt.so"
+LOSSY = "[spm]\ncontents_loss=allow\n"
+STACKS = ("patched", "stock")
 LOGS = Path(__file__).resolve().parents[2] / "build/e2e-logs"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--stack", choices=STACKS, default="patched",
+                     help="the installed libvirt with an emulator of ours, or a new distribution as it is")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "stacks(*names): where the test runs, if not on the patched stack alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not for the chosen stack."""
+    def runs(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("stacks")
+        return config.getoption("--stack") in (marker.args if marker else ("patched",))
+
+    config.hook.pytest_deselected(items=[item for item in items if not runs(item)])
+    items[:] = [item for item in items if runs(item)]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -31,12 +50,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Stack:
+def stack(request: pytest.FixtureRequest) -> Stack:
     """The parts under test. A missing one is a failure where the tests must run."""
     try:
         if "SPM_SANDBOX" not in os.environ:
             raise LookupError("libvirtd is started inside scripts/sandbox only; scripts/check e2e does it")
-        return Stack.from_environment()
+        return getattr(Stack, request.config.getoption("--stack"))()
     except LookupError as error:
         if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
             pytest.fail(str(error))
@@ -46,35 +65,36 @@ def stack() -> Stack:
 @pytest.fixture(scope="session")
 def daemon(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd with the plugin, for all tests that do not stop it."""
-    with Daemon(stack.plugin) as daemon:
+    with Daemon(stack) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
 def plain_daemon(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd without the plugin."""
-    with Daemon() as daemon:
+    with Daemon(stack, plugin=False) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
 def traced(stack: Stack) -> Iterator[Daemon]:
-    """A libvirtd with the plugin that keeps a list of the functions that it calls."""
-    with Daemon(stack.plugin, TRACER) as daemon:
+    """A libvirtd with the plugin that keeps a list of the functions that it calls. It goes all the ways that there
+    are, whatever the contents of SPM."""
+    with Daemon(stack, traced=True, settings=LOSSY) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
 def traced_target(stack: Stack) -> Iterator[Daemon]:
     """Another one, to migrate to."""
-    with Daemon(stack.plugin, TRACER) as daemon:
+    with Daemon(stack, traced=True, settings=LOSSY) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
 def plain_target(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd without the plugin, to migrate to."""
-    with Daemon() as daemon:
+    with Daemon(stack, plugin=False) as daemon:
         yield daemon
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from guest import Guest
+from stack import Stack
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -49,14 +50,17 @@ stdio_handler = "file"
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
-# Runs as sh -c SCRIPT sh FOLDER HOST PRELOAD. The sandbox made all mounts private already, and inside a chroot unshare
-# cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's name, and to one whose
-# name leads to it, as an address does.
+# Runs as sh -c SCRIPT sh FOLDER HOST PRELOAD ROOT. The sandbox made all mounts private already, and inside a chroot
+# unshare cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's name, and to one
+# whose name leads to it, as an address does. ROOT is empty, or a folder that becomes libvirtd's "/", in which
+# FOLDER has the same name.
 START_SCRIPT = "set -e\n" + "".join(
-    f'mkdir -p {place}\nmount --bind "$1/{part}" {place}\n' for place, part in DIRECTORIES.items()
+    f'mkdir -p "$4{place}"\nmount --bind "$1/{part}" "$4{place}"\n' for place, part in DIRECTORIES.items()
 ) + """echo "$2" >/proc/sys/kernel/hostname
-if [ -n "$3" ]; then export LD_PRELOAD="$3"; fi
-exec libvirtd --pid-file /run/libvirt/libvirtd.pid
+if [ -n "$4" ]; then
+    exec chroot "$4" env ${3:+LD_PRELOAD="$3"} libvirtd --pid-file /run/libvirt/libvirtd.pid
+fi
+exec env ${3:+LD_PRELOAD="$3"} libvirtd --pid-file /run/libvirt/libvirtd.pid
 """
 
 
@@ -70,11 +74,11 @@ class Daemon:
     alive: ClassVar[list["Daemon"]] = []
     hosts: ClassVar[Iterator[str]] = (f"127.0.1.{number}" for number in range(1, 255))
 
-    def __init__(self, plugin: Path | None = None, tracer: Path | None = None):
-        """With the plugin, and before it what writes down which functions of the table are called."""
+    def __init__(self, stack: Stack, plugin: bool = True, traced: bool = False, settings: str = ""):
+        """With the plugin and its settings, and before it what writes down which functions of the table are called."""
         if "SPM_SANDBOX" not in os.environ:
             raise DaemonError("not inside scripts/sandbox")
-        self.plugin, self.tracer = plugin, tracer
+        self.stack, self.plugin, self.traced = stack, plugin, traced
         self.host = next(Daemon.hosts)
         # A short path: a unix socket's may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="libvirt-"))
@@ -83,6 +87,7 @@ class Daemon:
             (self.folder / part).mkdir()
         (self.folder / "etc/libvirtd.conf").write_text(LIBVIRTD_CONF.format(uuid=uuid.uuid4()))
         (self.folder / "etc/qemu.conf").write_text(QEMU_CONF)
+        (self.folder / "etc/spm.conf").write_text(settings)
         self._process: subprocess.Popen[bytes] | None = None
         Daemon.alive.append(self)
 
@@ -129,10 +134,16 @@ class Daemon:
             with open(self.folder / "log/stderr", "ab") as stderr:
                 self._process = subprocess.Popen(
                     ["unshare", "--mount", "--uts", "--propagation", "unchanged", "sh", "-c", START_SCRIPT,
-                     "sh", str(self.folder), self.host, ":".join(str(part) for part in (self.tracer, self.plugin) if part)],
+                     "sh", str(self.folder), self.host, self._preload(), str(self.stack.root or "")],
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace)})
+                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
+                         "LIBVIRT_SPM_CONF": str(self.folder / "etc/spm.conf"),
+                         "LIBVIRT_SPM_CACHE": str(self.folder / "cache/spm")})
             self._wait_ready(ready)
+
+    def _preload(self) -> str:
+        parts = [self.stack.tracer] * self.traced + [self.stack.plugin] * self.plugin
+        return ":".join(map(str, parts))
 
     def _wait_ready(self, ready: socket.socket) -> None:
         with os.fdopen(os.pidfd_open(self.pid)) as process:

@@ -30,7 +30,7 @@ PATHS = {
     "paused": ["start --paused small"],
     "saved": ["start --paused small", "save small {folder}/saved --image-format sparse"],
     "managed": ["start --paused small", "managedsave small"],
-    "snapshot": ["snapshot-create-as small moment"],
+    "snapshot": ["start --paused small", "snapshot-create-as small moment"],
     "checkpoint": ["start --paused small", "checkpoint-create-as small moment"],
 }
 

@@ -3,36 +3,61 @@
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where the parts of the whole are; scripts/check tells it through the environment."""
+    """Where the parts of the whole are, as libvirtd finds them; scripts/check tells it through the environment."""
 
     emulator: Path
     plugin: Path
     guest: Path
     ovmf: Path
+    tracer: Path  # goes before the plugin and keeps a list of calls
     device: str = "spm-memory"  # that the emulator has
-
-    VARIABLES: ClassVar[dict[str, str]] = {
-        "emulator": "SPM_QEMU", "plugin": "SPM_PLUGIN", "guest": "SPM_GUEST", "ovmf": "SPM_OVMF"}
+    firmware: str = "seabios"  # the quicker one of those that pass SPM on
+    root: Path | None = None  # the folder that is libvirtd's "/"
+    old: bool = True  # libvirt cannot start a domain with a cell of memory 0
 
     @classmethod
-    def from_environment(cls) -> "Stack":
-        """Raises LookupError that names what is missing."""
-        values = {name: os.environ.get(variable) for name, variable in cls.VARIABLES.items()}
-        for name, variable in cls.VARIABLES.items():
-            value = values[name]
-            if not value:
-                raise LookupError(f"{variable} does not say where the {name} is")
-            if not Path(value).exists():
-                raise LookupError(f"{variable}: there is no {value}")
-        paths = {name: Path(value) for name, value in values.items() if value}
-        return cls(**{**paths, "emulator": public(paths["emulator"])})
+    def patched(cls) -> "Stack":
+        """The installed libvirt, and an emulator of ours. Raises LookupError that names what is missing."""
+        return cls(emulator=public(given("SPM_QEMU")), plugin=given("SPM_PLUGIN"), guest=given("SPM_GUEST"),
+                   ovmf=given("SPM_OVMF"), tracer=given("SPM_BUILD") / "tests/trace-libvirt.so")
+
+    @classmethod
+    def stock(cls) -> "Stack":
+        """A new distribution in a folder, with nothing of ours but the plugin."""
+        base = Path("/run/stock")
+        root, parts = base / "root", base / "root/opt/spm"
+        if not root.is_mount():
+            subprocess.run([ROOT / "scripts/mount-root", given("SPM_STOCK_ROOT"), base], check=True)
+            # What the tests put into files has the same name inside as outside.
+            for source, place in ((given("SPM_STOCK_PLUGIN").parent, parts / "plugin"),
+                                  (given("SPM_GUEST"), parts / "guest"), (given("SPM_BUILD") / "tests", parts / "tests"),
+                                  (Path(tempfile.gettempdir()), root / tempfile.gettempdir()[1:])):
+                place.mkdir(parents=True)
+                subprocess.run(["mount", "--bind", source, place], check=True)
+        inside = Path("/opt/spm")
+        return cls(emulator=Path("/usr/bin/qemu-system-x86_64"), plugin=inside / "plugin/libvirt-spm.so",
+                   guest=inside / "guest", ovmf=Path("/usr/share/OVMF"), tracer=inside / "tests/trace-libvirt.so",
+                   device="sp-mem", firmware="ovmf", root=root, old=False)
+
+
+def given(variable: str) -> Path:
+    """What a variable of the environment names."""
+    value = os.environ.get(variable)
+    if not value:
+        raise LookupError(f"{variable} does not say where something is that is needed")
+    if not Path(value).exists():
+        raise LookupError(f"{variable}: there is no {value}")
+    return Path(value)
 
 
 def public(emulator: Path) -> Path:

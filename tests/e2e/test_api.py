@@ -12,6 +12,8 @@ from lab import CLIENTS, Lab, assert_done, through_python, through_virsh
 from stack import Stack
 from symbols import INTERPOSED
 
+pytestmark = pytest.mark.stacks("patched", "stock")
+
 
 @pytest.fixture
 def lab(traced: Daemon, traced_target: Daemon, stack: Stack, function: str) -> Iterator[Lab]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from conftest import TRACER
 from daemon import Daemon
 from doors import DOORS, VIRSH
 from lab import Lab, assert_done, through_preloaded_python, through_python, through_virsh
@@ -42,7 +41,7 @@ def lab(stack: Stack, place: Place, request: pytest.FixtureRequest) -> Iterator[
     ids=lambda place: f"{place.function}-{place.client}{'-and-daemon' * place.daemon_too}")
 def test_plugin_in_the_client(place: Place, lab: Lab) -> None:
     drive = through_preloaded_python if place.client == "python" else through_virsh
-    outcome = drive(lab, place.function, lab.document(place.function), [TRACER, lab.stack.plugin])
+    outcome = drive(lab, place.function, lab.document(place.function), [lab.stack.tracer, lab.stack.plugin])
     assert place.function in lab.source.client_trace.read_text().split()
     assert_done(lab, place.function, outcome)
 

@@ -11,6 +11,8 @@ from lab import GIVING, Lab, Outcome, small_domain, through_python
 from stack import Stack
 from symbols import DEVICE as DEVICE_FUNCTIONS, NO_XML
 
+pytestmark = pytest.mark.stacks("patched", "stock")
+
 LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 TAKING = [name for name in DOORS if name not in [*GIVING, *NO_XML] and DOORS[name].where != "client"]
 # Those of the table that read a whole document, by the state that the domain must be in: few guests, many calls.

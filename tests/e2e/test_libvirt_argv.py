@@ -35,7 +35,7 @@ def tell_more(capabilities: str) -> str:
 @pytest.fixture(scope="module")
 def informed(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd with the plugin that knows of all that the documents have."""
-    with Daemon(stack.plugin) as daemon:
+    with Daemon(stack) as daemon:
         daemon.call("domcapabilities", "--emulatorbin", os.fspath(stack.emulator))
         daemon.stop()
         (cache,) = (daemon.folder / "cache/qemu/capabilities").glob("*.xml")

@@ -124,7 +124,7 @@ def test_a_running_guest_is_refused(single: Defined, filled: Guest) -> None:
 @pytest.fixture
 def target(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Daemon]:
     """A second libvirtd, which believes to be on another host."""
-    with Daemon(stack.plugin if request.param else None) as daemon:
+    with Daemon(stack, plugin=request.param) as daemon:
         yield daemon
 
 

@@ -15,10 +15,10 @@ NAME = "single"
 @pytest.fixture(scope="module")
 def orphaned(stack: Stack) -> Iterator[Daemon]:
     """A libvirtd that had the plugin when the domain was defined, and was restarted without."""
-    with Daemon(stack.plugin) as daemon:
+    with Daemon(stack) as daemon:
         Defined(daemon, stack, NAME)
         daemon.stop()
-        daemon.plugin = None
+        daemon.plugin = False
         daemon.start()
         yield daemon
 
