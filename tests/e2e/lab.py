@@ -199,3 +199,14 @@ def assert_shown(xml: str) -> None:
     for domain in domains:
         assert [device.get("model") for device in domain.findall("devices/memory")] == ["spm"]
     assert "qemu:" not in xml
+
+
+def world(lab: Lab) -> dict[str, bytes | None]:
+    """All that libvirt and its clients keep in files, which a refusal must leave as it is."""
+    for daemon in lab.source, lab.target:
+        daemon.call("list")  # answered when its drivers have made their own folders
+    files = [path for part in ("etc", "lib/qemu/save", "lib/qemu/snapshot", "lib/qemu/checkpoint", "run/qemu")
+             for folder in (lab.source.folder, lab.target.folder) for path in (folder / part).rglob("*")]
+    saved = lab.source.folder / "saved"
+    return {str(path): path.read_bytes() if path.is_file() else None
+            for path in [*files, *([saved] if saved.exists() else [])]}

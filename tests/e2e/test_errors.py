@@ -7,7 +7,7 @@ import libvirt
 import pytest
 from daemon import Daemon
 from doors import ALIAS, CONFIG, DEVICE, DOORS, NAME
-from lab import GIVING, Lab, Outcome, small_domain, through_python
+from lab import GIVING, Lab, Outcome, small_domain, through_python, world
 from stack import Stack
 from symbols import DEVICE as DEVICE_FUNCTIONS, NO_XML
 
@@ -43,17 +43,6 @@ def off(traced: Daemon, traced_target: Daemon, stack: Stack) -> Iterator[Lab]:
 def paused(off: Lab) -> Lab:
     off.call("start", "--paused", NAME)
     return off
-
-
-def world(lab: Lab) -> dict[str, bytes | None]:
-    """All that libvirt and its clients keep in files, which a refusal must leave as it is."""
-    for daemon in lab.source, lab.target:
-        daemon.call("list")  # answered when its drivers have made their own folders
-    files = [path for part in ("etc", "lib/qemu/save", "lib/qemu/snapshot", "lib/qemu/checkpoint", "run/qemu")
-             for folder in (lab.source.folder, lab.target.folder) for path in (folder / part).rglob("*")]
-    saved = lab.source.folder / "saved"
-    return {str(path): path.read_bytes() if path.is_file() else None
-            for path in [*files, *([saved] if saved.exists() else [])]}
 
 
 def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
