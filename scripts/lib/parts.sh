@@ -56,6 +56,12 @@ find_schemas() {
     export SPM_NEW_SCHEMAS
 }
 
+# download_upstream SUITE PACKAGE VERSION DIR: put the upstream tarball of a source package into DIR.
+download_upstream() {
+    say "fetching the source of $2 ${3%%-*} from Debian $1"
+    (cd "$4" && private_apt "src:$1" apt-get source -qq --download-only --tar-only --only-source "$2=$3") >&2
+}
+
 # find_libvirt_source: libvirt's source, the newest that is to be had, for what its headers do not declare.
 find_libvirt_source() {
     local version

@@ -20,12 +20,6 @@ download_source() {
     (cd "$4" && private_apt "src:$1" apt-get source -qq --download-only --only-source "$2=$3") >&2
 }
 
-# download_upstream SUITE PACKAGE VERSION DIR: put the upstream tarball of a source package into DIR.
-download_upstream() {
-    say "fetching the source of $2 ${3%%-*} from Debian $1"
-    (cd "$4" && private_apt "src:$1" apt-get source -qq --download-only --tar-only --only-source "$2=$3") >&2
-}
-
 # unpack_source DOWNLOADED DIR: unpack a source package with the distribution's own series into DIR,
 # which must not exist. apt has verified the files, their signature needs no second check.
 unpack_source() {
