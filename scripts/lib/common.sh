@@ -98,11 +98,13 @@ private_apt() {
         printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$SPM_MIRROR" "${suite#src:}"
     done >"$dir/sources.list"
     # Check-Valid-Until: a mirror frozen at a date is still good for a reproducible build.
-    # Sandbox::User: the download folder is root's own.
+    # Sandbox::User: the download folder is root's own. State::status: what the host has installed,
+    # from whatever suite, is no answer.
     options=(
         -oDir::Etc::sourcelist="$dir/sources.list" -oDir::Etc::sourceparts=/nonexistent
         -oDir::State::lists="$dir/lists" -oDir::Cache="$dir/cache"
         -oAcquire::Check-Valid-Until=false -oAPT::Sandbox::User=root -oAcquire::Languages=none
+        -oDir::State::status=/dev/null
     )
     if [[ -z $(find "$dir/updated" -mmin -1440 2>/dev/null) ]]; then
         apt-get "${options[@]}" update -q >"$dir/update.log" 2>&1 || {
