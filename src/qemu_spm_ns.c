@@ -83,3 +83,26 @@ spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name)
     }
     return NULL;
 }
+
+/**
+ * spm_qemu_ns_has_argument:
+ * @domain: a <domain>
+ * @options: options of QEMU, NULL-terminated
+ *
+ * Returns: TRUE when one of them stands in the <qemu:commandline>
+ */
+gboolean
+spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options)
+{
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL;
+    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
+
+    for (guint i = 0; i < args->len; i++) {
+        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");
+
+        if (value && g_strv_contains(options, value))
+            return TRUE;
+    }
+    return FALSE;
+}

@@ -3,9 +3,11 @@
 
 #pragma once
 
+#include <glib.h>
 #include <libxml/tree.h>
 
 xmlNsPtr spm_qemu_ns_find(xmlNodePtr domain);
 xmlNsPtr spm_qemu_ns_need(xmlNodePtr domain);
 xmlNodePtr spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias);
 xmlNodePtr spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name);
+gboolean spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options);

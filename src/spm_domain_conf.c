@@ -451,8 +451,13 @@ spm_other_memory_def_free(gpointer data)
     g_free(other);
 }
 
-/* A value of libvirt's own grammar: what cannot be read is left to libvirt to refuse. */
-static guint64
+/**
+ * spm_read_size:
+ * @node: (nullable): an element of libvirt's own grammar that holds a size
+ *
+ * Returns: the size in KiB; 0 without @node, and for what cannot be read, which is left to libvirt to refuse
+ */
+guint64
 spm_read_size(xmlNodePtr node)
 {
     g_autofree char *value = spm_xml_content(node);

@@ -103,4 +103,5 @@ guint64 spm_domain_def_total(const SpmDomainDef *def);
 gboolean spm_other_memory_needs_slot(const SpmOtherMemoryDef *other);
 gboolean spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias);
 gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);
+guint64 spm_read_size(xmlNodePtr node);
 gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);

@@ -13,7 +13,6 @@
 
 /* QEMU aligns memory devices of x86 to 2 MiB, in address and in size. */
 #define SPM_ALIGN_KIB 2048
-#define SPM_ALIGN_BYTES (G_GUINT64_CONSTANT(1024) * SPM_ALIGN_KIB)
 
 /* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
 #define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
@@ -151,27 +150,34 @@ spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *f
     }
 }
 
+/* QEMU aligns a memory device to the pages of its backend, in address and in size. */
 static void
-spm_validate_size(const SpmMemoryDef *spm, SpmFaults *faults)
+spm_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
 {
-    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/size"));
-    unsigned int base_line = spm_xml_line(spm_xml_find(spm->node, "target/address"));
+    guint64 align = MAX(SPM_ALIGN_KIB, MAX(spm->pagesize, spm->alignsize));
+    const char *element = spm->alignsize > spm->pagesize ? "alignsize" : "pagesize";
+    g_autofree char *what = align == SPM_ALIGN_KIB
+                                ? g_strdup("2 MiB")
+                                : g_strdup_printf("its <%s>, %" G_GUINT64_FORMAT " KiB", element, align);
 
-    if (spm->size % SPM_ALIGN_KIB)
-        spm_refuse(faults, line,
-                   "<size> of <memory model='spm'> is %" G_GUINT64_FORMAT
-                   " KiB; it must be a multiple of 2 MiB",
-                   spm->size);
+    if (spm->size % align)
+        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/size")),
+                   "<size> of <memory model='spm'> is %" G_GUINT64_FORMAT " KiB; it must be a multiple of %s",
+                   spm->size, what);
+    if (spm->base / 1024 % align || spm->base % 1024)
+        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                   "x'; it must be a multiple of %s (0x%" G_GINT64_MODIFIER "x)",
+                   spm->base, what, align * 1024);
+}
+
+static void
+spm_validate_range(const SpmMemoryDef *spm, SpmFaults *faults)
+{
     if (!spm->has_base)
         return;
-    if (spm->base % SPM_ALIGN_BYTES)
-        spm_refuse(faults, base_line,
-                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                   "x'; it must be a multiple "
-                   "of 2 MiB (0x200000)",
-                   spm->base);
     if (spm->size * 1024 > SPM_ADDRESS_LIMIT || spm->base > SPM_ADDRESS_LIMIT - spm->size * 1024)
-        spm_refuse(faults, base_line,
+        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
                    "x', from which the range "
                    "would reach beyond the 52 bits of a physical address",
@@ -343,7 +349,8 @@ spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
         if (spm->faulty)
             continue;
         spm_validate_cell(def, spm, faults);
-        spm_validate_size(spm, faults);
+        spm_validate_alignment(spm, faults);
+        spm_validate_range(spm, faults);
         spm_validate_backend(spm, faults);
         spm_validate_alias(def, spm, faults);
         spm_validate_placement(def, i, faults);

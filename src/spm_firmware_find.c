@@ -32,6 +32,9 @@ static const char *const spm_seabios_paths[] = {
 /* Where a descriptor has the path of its image, by the kind of mapping. */
 static const char *const spm_image_paths[] = { "$.mapping.executable.filename", "$.mapping.filename" };
 
+/* With these the user decides on the firmware behind libvirt's back. */
+static const char *const spm_options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
+
 static const char *const spm_descriptor_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
 
 /* ---- of a kind, by descriptors ---- */
@@ -145,24 +148,6 @@ spm_firmware_of_emulator(const char *emulator)
 
 /* ---- of a domain ---- */
 
-/* TRUE when an argument for QEMU decides on the firmware, behind libvirt's back. */
-static gboolean
-spm_commandline_decides(const SpmDomainDef *def)
-{
-    static const char *const options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
-    xmlNsPtr ns = spm_qemu_ns_find(def->root);
-    xmlNodePtr commandline = ns ? spm_xml_first(def->root, ns, "commandline") : NULL;
-    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
-
-    for (guint i = 0; i < args->len; i++) {
-        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");
-
-        if (value && g_strv_contains(options, value))
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static GPtrArray *
 spm_firmware_by_default(const SpmDomainDef *def, const char *emulator)
 {
@@ -189,7 +174,7 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
     g_autofree char *kind = spm_xml_attr(spm_xml_find(def->root, "os"), "firmware");
     GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
 
-    if (spm_commandline_decides(def))
+    if (spm_qemu_ns_has_argument(def->root, spm_options))
         return images;
     if (loader && *loader)
         g_ptr_array_add(images, g_steal_pointer(&loader));

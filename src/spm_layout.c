@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guest-physical map of a domain: where QEMU puts RAM, SPM, other memory devices and room for more.
  *
- * Theory of operation
- *
- * QEMU's machines pc and q35 lay memory out as follows (hw/i386/pc.c, pc_piix.c, pc_q35.c):
- *
- *   0                RAM of the cells in their order, up to a limit that depends on machine and size
- *   ... to 4 GiB     no memory: PCI, interrupt controllers, firmware
- *   4 GiB            the rest of the RAM; behind it memory of SGX
- *   next GiB         the device-memory window: maxmem - RAM, and 1 GiB for each slot, so that DIMMs can be
- *                    aligned to hugepages of any size
+ * RAM and the device-memory window are where qemu_spm_window.c says.
  *
  * In the window every device has the base that it was given or, in the order of the command line, the
  * lowest at which it fits (hw/mem/memory-device.c). libvirt orders as the document does, where SPM comes
@@ -24,29 +16,8 @@
 
 #include "qemu_spm.h"
 #include "qemu_spm_ns.h"
+#include "qemu_spm_window.h"
 #include "spm_xml.h"
-
-#define SPM_KIB G_GUINT64_CONSTANT(1024)
-#define SPM_MIB (SPM_KIB * 1024)
-#define SPM_GIB (SPM_MIB * 1024)
-
-#define SPM_4G (4 * SPM_GIB)
-/* The widest physical address of x86. */
-#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
-/* What QEMU aligns anonymous memory to, and libvirt the sizes of memory devices. */
-#define SPM_DEVICE_ALIGN (2 * SPM_MIB)
-
-/* Where AMD's HyperTransport begins, 12 GiB below 1 TiB. */
-#define SPM_AMD_HT_START G_GUINT64_CONSTANT(0xfd00000000)
-/* The room for 64-bit BARs that QEMU keeps above the window. */
-#define SPM_PCI_HOLE64_PC (2 * SPM_GIB)
-#define SPM_PCI_HOLE64_Q35 (32 * SPM_GIB)
-
-static guint64
-spm_round_up(guint64 value, guint64 align)
-{
-    return (value + align - 1) / align * align;
-}
 
 static void
 spm_region_free(gpointer data)
@@ -90,54 +61,6 @@ spm_layout_extend(SpmLayout *layout, SpmRegionKind kind, guint64 end, gint64 nod
 
 /* ---- RAM ---- */
 
-/* libvirt gives every cell whole MiB. */
-static guint64
-spm_cell_size(const SpmCellDef *cell)
-{
-    return spm_round_up(MIN(cell->memory * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB);
-}
-
-/* A domain without cells, which cannot have SPM, has what <memory> says less its memory devices. */
-static guint64
-spm_ram_without_cells(const SpmDomainDef *def)
-{
-    xmlNodePtr memory = spm_xml_first(def->root, NULL, "memory");
-    g_autofree char *value = spm_xml_content(memory);
-    g_autofree char *unit = spm_xml_attr(memory, "unit");
-    guint64 devices = spm_domain_def_total(def);
-    guint64 size = 0;
-
-    if (value)
-        spm_parse_size(value, unit, &size);
-    return size > devices ? spm_round_up(MIN((size - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB) : 0;
-}
-
-static guint64
-spm_ram_size(const SpmDomainDef *def)
-{
-    guint64 size = 0;
-
-    if (def->cells->len == 0)
-        return spm_ram_without_cells(def);
-    for (guint i = 0; i < def->cells->len; i++)
-        size = MIN(size + spm_cell_size(g_ptr_array_index(def->cells, i)), SPM_ADDRESS_LIMIT);
-    return size;
-}
-
-/* How much of @ram bytes lies below 4 GiB. */
-static guint64
-spm_ram_low(gboolean q35, guint64 ram)
-{
-    static const struct {
-        guint64 from, low;
-    } limits[] = {
-        [FALSE] = { 0xe0000000, 0xc0000000 }, /* pc */
-        [TRUE] = { 0xb0000000, 0x80000000 },  /* q35 */
-    };
-
-    return ram < limits[q35].from ? ram : limits[q35].low;
-}
-
 /* Adds the RAM in [@from, @to) of all RAM, whose first byte comes behind the last region. */
 static void
 spm_layout_add_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 from, guint64 to, guint64 shift)
@@ -146,7 +69,7 @@ spm_layout_add_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 from, gui
 
     for (guint i = 0; i < def->cells->len; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-        guint64 end = start + spm_cell_size(cell);
+        guint64 end = start + spm_cell_def_region(cell);
 
         if (start < to && end > from)
             spm_layout_extend(layout, SPM_REGION_RAM, MIN(end, to) + shift, cell->id);
@@ -157,45 +80,21 @@ spm_layout_add_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 from, gui
 }
 
 static void
-spm_layout_add_all_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 ram)
+spm_layout_add_all_ram(SpmLayout *layout, const SpmDomainDef *def, const SpmQemuWindow *window)
 {
-    guint64 low = spm_ram_low(layout->q35, ram);
-
-    spm_layout_add_ram(layout, def, 0, low, 0);
+    spm_layout_add_ram(layout, def, 0, window->low, 0);
     spm_layout_extend(layout, SPM_REGION_IO, SPM_4G, -1);
-    if (low < ram)
-        spm_layout_add_ram(layout, def, low, ram, SPM_4G - low);
+    spm_layout_extend(layout, SPM_REGION_UNUSED, window->above, -1);
+    if (window->low < window->ram)
+        spm_layout_add_ram(layout, def, window->low, window->ram, window->above - window->low);
 }
 
 /* ---- the window ---- */
 
-static gboolean
-spm_is_epc(const SpmOtherMemoryDef *other)
-{
-    return g_strcmp0(other->model, "sgx-epc") == 0;
-}
-
 static guint64
 spm_child_size(xmlNodePtr node, const char *path)
 {
-    xmlNodePtr child = spm_xml_find(node, path);
-    g_autofree char *value = spm_xml_content(child);
-    g_autofree char *unit = spm_xml_attr(child, "unit");
-    guint64 size = 0;
-
-    if (value)
-        spm_parse_size(value, unit, &size);
-    return MIN(size, SPM_ADDRESS_LIMIT / SPM_KIB) * SPM_KIB;
-}
-
-/* What the guest sees of the device: without the label area of an NVDIMM, which is not mapped. */
-static guint64
-spm_other_size(const SpmOtherMemoryDef *other)
-{
-    guint64 size = spm_round_up(MIN(other->size * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_DEVICE_ALIGN);
-    guint64 label = spm_child_size(other->node, "target/label/size");
-
-    return label < size ? size - label : size;
+    return MIN(spm_read_size(spm_xml_find(node, path)), SPM_ADDRESS_LIMIT / SPM_KIB) * SPM_KIB;
 }
 
 /* QEMU aligns to the pages of a file. What a file is cannot be seen from here: a device is taken for devdax
@@ -304,7 +203,7 @@ static gboolean
 spm_place_other(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, const SpmOtherMemoryDef *other,
                 SpmFaults *faults)
 {
-    guint64 size = spm_other_size(other);
+    guint64 size = spm_other_memory_region(other);
     guint64 align = spm_device_align(def, other->node, other->cell < 0 ? 0 : (unsigned int)other->cell);
     guint64 base = other->has_base ? other->base : spm_first_fit(placed, layout->window, size, align);
     SpmRegion *region = spm_region_new(SPM_REGION_DEVICE, base, size, other->cell);
@@ -330,7 +229,7 @@ spm_place_all(SpmLayout *layout, const SpmDomainDef *def, const SpmQemuOptions *
         const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
 
         /* what has no readable size is left to libvirt to refuse */
-        if (!spm_is_epc(other) && other->size)
+        if (!spm_other_memory_is_epc(other) && other->size)
             fine &= spm_place_other(layout, placed, def, other, faults);
     }
     return fine ? g_steal_pointer(&placed) : NULL;
@@ -344,24 +243,13 @@ spm_layout_add_epc(SpmLayout *layout, const SpmDomainDef *def)
         const SpmRegion *last = g_ptr_array_index(layout->regions, layout->regions->len - 1);
         SpmRegion *region;
 
-        if (!spm_is_epc(other) || other->size == 0)
+        if (!spm_other_memory_is_epc(other) || other->size == 0)
             continue;
-        region = spm_region_new(SPM_REGION_DEVICE, spm_region_end(last), spm_other_size(other), other->cell);
+        region = spm_region_new(SPM_REGION_DEVICE, spm_region_end(last), spm_other_memory_region(other),
+                                other->cell);
         region->model = g_strdup(other->model);
         g_ptr_array_add(layout->regions, region);
     }
-}
-
-static guint64
-spm_window_size(const SpmDomainDef *def, guint64 ram)
-{
-    guint64 total = def->has_max_memory ? def->max_memory : spm_domain_def_total(def);
-    guint64 max = spm_round_up(MIN(total * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB);
-    guint slots = def->slots + def->spms->len; /* as spm_translate_in() gives each carrier one */
-
-    if (def->cells->len == 0 && !def->has_max_memory)
-        max = ram + total * SPM_KIB;
-    return max > ram ? max - ram + slots * SPM_GIB : 0;
 }
 
 static void
@@ -379,25 +267,39 @@ spm_layout_add_window(SpmLayout *layout, const SpmDomainDef *def, GPtrArray *pla
     spm_layout_extend(layout, SPM_REGION_ROOM, layout->window + layout->window_size, highest);
 }
 
+/* TRUE when a base of the document's own is only there after QEMU has moved the window. */
+static gboolean
+spm_needs_moved_window(const SpmDomainDef *def, const SpmQemuWindow *window)
+{
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (spm->has_base && !spm_qemu_window_holds(window, spm))
+            return window->amd_moves;
+    }
+    return FALSE;
+}
+
 /* RAM and the place of the window; FALSE when the domain is wider than an address. */
 static gboolean
 spm_layout_begin(SpmLayout *layout, const SpmDomainDef *def, SpmFaults *faults)
 {
-    guint64 ram = spm_ram_size(def);
-    guint64 hole64 = layout->q35 ? SPM_PCI_HOLE64_Q35 : SPM_PCI_HOLE64_PC;
-    const SpmRegion *last;
+    SpmQemuWindow window;
+    gboolean fits = spm_qemu_window_find(def, layout->q35, FALSE, &window);
 
-    layout->window_size = spm_window_size(def, ram);
-    if (ram + layout->window_size + 2 * SPM_4G > SPM_ADDRESS_LIMIT) {
+    layout->amd_moved = fits && spm_needs_moved_window(def, &window);
+    if (layout->amd_moved)
+        fits = spm_qemu_window_find(def, layout->q35, TRUE, &window);
+    if (!fits) {
         spm_faults_add(faults, SPM_ERROR_CONFIG, spm_xml_line(def->root),
                        "the domain's memory reaches beyond the 52 bits of a physical address");
         return FALSE;
     }
-    spm_layout_add_all_ram(layout, def, ram);
+    layout->window = window.base;
+    layout->window_size = window.size;
+    layout->amd_moves = window.amd_moves;
+    spm_layout_add_all_ram(layout, def, &window);
     spm_layout_add_epc(layout, def);
-    last = g_ptr_array_index(layout->regions, layout->regions->len - 1);
-    layout->window = spm_round_up(spm_region_end(last), SPM_GIB);
-    layout->amd_moves = layout->window + layout->window_size + hole64 > SPM_AMD_HT_START;
     return TRUE;
 }
 
@@ -416,7 +318,7 @@ spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults
     g_autoptr(GPtrArray) placed = NULL;
 
     layout->name = g_strdup(def->name);
-    layout->q35 = def->machine && strstr(def->machine, "q35");
+    layout->q35 = spm_qemu_machine_is_q35(def->machine);
     layout->regions = g_ptr_array_new_with_free_func(spm_region_free);
     if (!spm_layout_begin(layout, def, faults))
         return NULL;

@@ -40,6 +40,7 @@ typedef struct {
     guint64 window;     /* where the device-memory window begins and how long it is, bytes; 0 without one */
     guint64 window_size;
     gboolean amd_moves; /* on a CPU of AMD QEMU moves everything above 4 GiB to 1 TiB */
+    gboolean amd_moved; /* and that is what the map shows, as a base of the domain needs it */
 } SpmLayout;
 
 void spm_layout_free(SpmLayout *layout);

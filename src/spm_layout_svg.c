@@ -194,8 +194,8 @@ spm_svg_add_legend(GString *out, const SpmLayout *layout, guint y)
     if (layout->amd_moves) {
         g_string_append_printf(out,
                                "<text class='note' x='%d' y='%u'>On a CPU of AMD, QEMU moves what is above "
-                               "4 GiB up to 1 TiB.</text>\n",
-                               SPM_BAND_X, y + 12);
+                               "4 GiB up to 1 TiB%s.</text>\n",
+                               SPM_BAND_X, y + 12, layout->amd_moved ? ", as shown" : "");
         y += SPM_LEGEND_HEIGHT;
     }
     return y;

@@ -117,8 +117,8 @@ spm_text_add_legend(GString *out, const SpmLayout *layout)
                          "### specific purpose memory     === other memory device\n"
                          "... room for hotplug, which the SRAT gives to the highest node\n");
     if (layout->amd_moves)
-        g_string_append(out, "\n"
-                             "On a CPU of AMD, QEMU moves what is above 4 GiB up to 1 TiB.\n");
+        g_string_append_printf(out, "\nOn a CPU of AMD, QEMU moves what is above 4 GiB up to 1 TiB%s.\n",
+                               layout->amd_moved ? ", as shown" : "");
 }
 
 /**

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "qemu_spm_ns.h"
+#include "qemu_spm_window.h"
 #include "spm_cpuset.h"
 #include "spm_xml.h"
 
@@ -537,6 +538,7 @@ spm_has_spm(xmlNodePtr domain)
 static SpmDomainDef *
 spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
 {
+    guint before = faults->len;
     SpmDomainDef *def;
 
     spm_make_spm(domain);
@@ -547,6 +549,9 @@ spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
     spm_domain_def_validate(def, faults);
     spm_check_overrides(def, faults);
     spm_check_libvirt(def, options, faults);
+    /* where the window is depends on all that was checked so far */
+    if (faults->len == before)
+        spm_qemu_window_check(def, faults);
     return def;
 }
 

@@ -86,7 +86,8 @@ class Document:
 
     def devices(self, cells, empty):
         based = self.chance(0.25)
-        base = 0x100000000 + self.random.randrange(64) * 0x200000
+        # the window for memory devices begins higher up with more RAM
+        base = 0x100000000 + (self.pick(cells, cells, cells, 0) << 30) + self.random.randrange(64) * 0x200000
         spms, others = [], []
         for _ in range(self.pick(0, 1, 1, 1, 2, 2, 3)):
             cell = self.random.choice(range(cells, cells + empty)) if empty and not self.chance(0.02) else 0

@@ -12,7 +12,7 @@ from documents import ARGV, GOOD, REFUSED, TESTS, document
 DATA = TESTS / "layoutdata"
 DRAWN = ["spm-single", "spm-after-dimm", "spm-base", "spm-virtio-mem", "spm-two-nodes", "spm-path", "spm-kvm-pc",
          "spm-ram-above-4g", "spm-ram-above-4g-pc", "spm-sgx-epc", "spm-mixed", "spm-sixteen", "spm-utf8",
-         "spm-long-names", "spm-user-override"]
+         "spm-long-names", "spm-user-override", "spm-base-amd"]
 FORMATS = {"text": "txt", "svg": "svg"}
 
 SETUPS = json.loads((TESTS / "reference" / "sp-mem-11.1.3.json").read_text(encoding="utf-8"))
@@ -133,26 +133,23 @@ def test_refused_documents_are_not_drawn(name, virt_spm):
     assert done.stderr.replace(f"{ARGV}/", "") == (ARGV / f"{name}.err").read_text()
 
 
-def with_base(base, dimm=""):
+def with_devices(base, devices=""):
     text = document("spm-single").read_text().replace("<node>1</node>", f"<node>1</node><address base='{base}'/>")
-    return text.replace("  </devices>", f"{dimm}</devices>")
+    return text.replace("  </devices>", f"{devices}</devices>")
 
 
 DIMM = ("<memory model='dimm'><target><size unit='GiB'>1</size><node>0</node></target>"
         "<address type='dimm' slot='%d' base='0x%x'/></memory>")
 
 
+# What an spm element gives for a base is judged earlier, for all commands.
 NO_PLACE = {
-    "below the window": (
-        with_base("0x40000000"),
-        "-:22: <memory model='spm'> would lie at 0x40000000 to 0x80000000, but the window for memory devices is "
-        "from 0x100000000 to 0x700000000\n"),
     "beyond the window": (
-        with_base("0x6e0000000"),
-        "-:22: <memory model='spm'> would lie at 0x6e0000000 to 0x720000000, but the window for memory devices is "
+        with_devices("0x100000000", DIMM % (0, 0x6e0000000)),
+        "-:28: <memory model='dimm'> would lie at 0x6e0000000 to 0x720000000, but the window for memory devices is "
         "from 0x100000000 to 0x700000000\n"),
     "two dimms": (
-        with_base("0x100000000", DIMM % (0, 0x180000000) + DIMM % (1, 0x160000000)),
+        with_devices("0x100000000", DIMM % (0, 0x180000000) + DIMM % (1, 0x160000000)),
         "-:28: <memory model='dimm'> would lie at 0x160000000, where another memory device lies already\n"),
     "too wide": (
         document("spm-single").read_text().replace("unit='GiB'>16<", "unit='PiB'>4<"),
@@ -165,6 +162,22 @@ def test_what_qemu_would_have_no_place_for(case, virt_spm):
     text, message = NO_PLACE[case]
     done = virt_spm("layout", "-", text=text)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
+def test_an_address_of_the_users_own(virt_spm):
+    text = document("spm-user-override").read_text().replace("value='9663676416'", "value='4096'")
+    done = virt_spm("layout", "-", text=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "<memory model='spm'> would lie at 0x1000 to " in done.stderr
+
+
+@pytest.mark.parametrize("option", ["-machine", "-M", "-m", "-global", "-set", "-readconfig"])
+def test_a_base_is_not_judged_where_the_user_changes_the_machine(option, virt_spm):
+    text = document("base-below-window-unsupported").read_text()
+    text = text.replace(">", " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>", 1).replace(
+        "</domain>", f"<qemu:commandline><qemu:arg value='{option}'/><qemu:arg value='x'/></qemu:commandline></domain>")
+    assert virt_spm("argv", "-", text=text).returncode == 0
+    assert virt_spm("argv", "-", text=text.replace(option, "-k")).returncode == 1
 
 
 def test_a_domain_without_spm(virt_spm):
