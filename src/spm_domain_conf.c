@@ -531,7 +531,7 @@ spm_parse_max_memory(SpmDomainDef *def)
     def->has_max_memory = node != NULL;
     def->max_memory = spm_read_size(node);
     if (slots)
-        spm_parse_number(slots, 10, G_MAXUINT16, &number);
+        spm_parse_number(slots, 10, G_MAXINT, &number);
     def->slots = (unsigned int)number;
 }
 

@@ -307,12 +307,32 @@ spm_validate_placement(const SpmDomainDef *def, guint index, SpmFaults *faults)
     }
 }
 
+/* libvirt would refuse the same. But translation writes the slots anew. */
+static gboolean
+spm_validate_max_memory(const SpmDomainDef *def, SpmFaults *faults)
+{
+    xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
+    g_autofree char *value = spm_xml_content(node);
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+    g_autofree char *slots = spm_xml_attr(node, "slots");
+    guint64 number;
+
+    if (slots && !spm_parse_number(slots, 10, G_MAXINT, &number))
+        spm_refuse(faults, spm_xml_line(node), "<maxMemory> has slots='%s'; it must be a whole number",
+                   slots);
+    if (!value || spm_parse_size(value, unit, &number))
+        return TRUE;
+    spm_refuse(faults, spm_xml_line(node), "<maxMemory> is '%s' with unit '%s', which is no size", value,
+               unit ? unit : "KiB");
+    return FALSE;
+}
+
 static void
 spm_validate_room(const SpmDomainDef *def, SpmFaults *faults)
 {
     guint64 total = spm_domain_def_total(def);
 
-    if (def->has_max_memory && total > def->max_memory)
+    if (spm_validate_max_memory(def, faults) && def->has_max_memory && total > def->max_memory)
         spm_refuse(faults, spm_xml_line(spm_xml_first(def->root, NULL, "maxMemory")),
                    "<maxMemory> is %" G_GUINT64_FORMAT
                    " KiB, but the cells and memory devices, <memory model='spm'> "
