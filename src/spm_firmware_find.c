@@ -148,16 +148,6 @@ spm_firmware_of_emulator(const char *emulator)
 
 /* ---- of a domain ---- */
 
-static GPtrArray *
-spm_firmware_by_default(const SpmDomainDef *def, const char *emulator)
-{
-    g_autofree char *named = spm_xml_content(spm_xml_find(def->root, "devices/emulator"));
-
-    if (emulator)
-        return spm_firmware_of_emulator(emulator);
-    return spm_firmware_of_emulator(named ? named : SPM_DEFAULT_EMULATOR);
-}
-
 /**
  * spm_firmware_of_domain:
  * @def: a definition
@@ -174,6 +164,8 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
     g_autofree char *kind = spm_xml_attr(spm_xml_find(def->root, "os"), "firmware");
     GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
 
+    if (!emulator)
+        emulator = def->emulator;
     if (spm_qemu_ns_has_argument(def->root, spm_options))
         return images;
     if (loader && *loader)
@@ -182,7 +174,8 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
         g_ptr_array_extend_and_steal(images,
                                      spm_firmware_described(strcmp(kind, "efi") ? kind : "uefi", dirs));
     else
-        g_ptr_array_extend_and_steal(images, spm_firmware_by_default(def, emulator));
+        g_ptr_array_extend_and_steal(images,
+                                     spm_firmware_of_emulator(emulator ? emulator : SPM_DEFAULT_EMULATOR));
     return images;
 }
 
