@@ -55,7 +55,7 @@ static GHashTable *spm_answers; /* path -> SpmAnswer */
 static const char *
 spm_memory_find(const char *path, const char *identity)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spm_answers_lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_answers_lock);
     const SpmAnswer *answer = spm_answers ? g_hash_table_lookup(spm_answers, path) : NULL;
 
     return answer && strcmp(answer->identity, identity) == 0 ? answer->device : NULL;
@@ -64,7 +64,7 @@ spm_memory_find(const char *path, const char *identity)
 static void
 spm_memory_store(const char *path, const char *identity, const char *device)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&spm_answers_lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_answers_lock);
     SpmAnswer *answer = g_new0(SpmAnswer, 1);
 
     answer->identity = g_strdup(identity);

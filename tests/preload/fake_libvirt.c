@@ -161,7 +161,8 @@ virConnectGetLibVersion(virConnectPtr conn, unsigned long *version)
     return 0;
 }
 
-void
+/* The attribute is libvirt's own: it lets the compiler trust the format that is passed on. */
+__attribute__((format(printf, 6, 7))) void
 virReportErrorHelper(int domain, int code, const char *file, const char *function, size_t line,
                      const char *format, ...)
 {
