@@ -6,6 +6,8 @@ NAME.old.err as well: what becomes of it with a libvirt that cannot take cells w
 *-invalid when the grammar, and so the schema, refuses it already, and *-unsupported when not."""
 
 import pathlib
+import re
+import textwrap
 
 TESTS = pathlib.Path(__file__).resolve().parent
 ARGV = TESTS / "qemuxml2argvdata"
@@ -33,3 +35,8 @@ def document(name):
 def faults(messages):
     """What virt-spm validate finds wrong with a document: not what it warns of, which is this host's firmware."""
     return [line for line in messages.splitlines() if ": warning: the guest would boot without " not in line]
+
+
+def literal_blocks(text):
+    """The literal blocks of reStructuredText, without their indentation."""
+    return [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:[ \t]+.*\n|\n)+)", text)]

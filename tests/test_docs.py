@@ -2,10 +2,9 @@
 """Every example of the README and the manual works, and the manual names all that the grammar has."""
 
 import re
-import textwrap
 
 import pytest
-from documents import faults
+from documents import faults, literal_blocks
 from programs import ROOT, run
 
 SKELETON = """<domain type='kvm'>
@@ -31,11 +30,6 @@ CELLS = """<numa>
 
 MANUAL = (ROOT / "docs" / "formatdomain-spm.rst").read_text()
 README = (ROOT / "README.md").read_text()
-
-
-def literal_blocks(text):
-    """The literal blocks of reStructuredText, without their indentation."""
-    return [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:[ \t]+.*\n|\n)+)", text)]
 
 
 def element(text, pattern):

@@ -9,13 +9,14 @@ import layouts
 import pytest
 from daemon import Daemon
 from domains import Defined, fit_domain, read_domain, running
+from programs import BUILD
 from report import merged
 from stack import Stack
 
 IMAGES = {"seabios": "usr/share/seabios/bios-256k.bin", "ovmf": "usr/share/OVMF/OVMF_CODE_4M.fd"}
 DROPPING = ["seabios-bookworm", "seabios-trixie", "seabios-forky", "ovmf-bookworm", "ovmf-trixie"]
 PASSING = ["ovmf-forky"]
-VIRT_SPM = Path(os.environ.get("SPM_BUILD", "build")).resolve() / "src/virt-spm"
+VIRT_SPM = BUILD / "src/virt-spm"
 
 # Runs as sh -c SCRIPT sh FOLDER COMMAND...: with the descriptors of FOLDER as those of the host.
 WITH_DESCRIPTORS = 'mount -t tmpfs tmpfs /usr/share/qemu && cp -r "$1" /usr/share/qemu/firmware && shift && exec "$@"'

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """virt-spm refuses the bases with which QEMU would not start, and no others."""
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from daemon import Daemon
+from programs import BUILD
 from report import GIB, MIB
 from stack import Stack
 
-VIRT_SPM = Path(os.environ.get("SPM_BUILD", "build")).resolve() / "src/virt-spm"
+VIRT_SPM = BUILD / "src/virt-spm"
 LIBVIRT = "11.3.0"
 SIZE = 256 * MIB
 MAX_MEMORY = 16 * GIB
