@@ -29,6 +29,8 @@ spm_region_free(gpointer data)
     g_free(region);
 }
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmRegion, spm_region_free)
+
 static SpmRegion *
 spm_region_new(SpmRegionKind kind, guint64 base, guint64 size, gint64 node)
 {
@@ -138,10 +140,11 @@ spm_first_fit(const GPtrArray *placed, guint64 window, guint64 size, guint64 ali
     return base;
 }
 
-/* Puts @region among @placed, or says why it cannot lie there. */
+/* Puts @taken among @placed, or frees it and says why it cannot lie there. */
 static gboolean
-spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *region, unsigned int line, SpmFaults *faults)
+spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *taken, unsigned int line, SpmFaults *faults)
 {
+    g_autoptr(SpmRegion) region = taken;
     guint64 end = layout->window + layout->window_size;
     guint i = 0;
 
@@ -164,7 +167,7 @@ spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *region, unsigned int 
                        region->model ? region->model : "", region->base);
         return FALSE;
     }
-    g_ptr_array_insert(placed, (gint)i, region);
+    g_ptr_array_insert(placed, (gint)i, g_steal_pointer(&region));
     return TRUE;
 }
 
@@ -193,10 +196,7 @@ spm_place_spm(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, con
 
     region->model = g_strdup("spm");
     region->alias = g_strdup(spm->alias);
-    if (spm_place(layout, placed, region, spm->line, faults))
-        return TRUE;
-    spm_region_free(region);
-    return FALSE;
+    return spm_place(layout, placed, region, spm->line, faults);
 }
 
 static gboolean
@@ -210,10 +210,7 @@ spm_place_other(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, c
 
     region->model = g_strdup(other->model);
     region->alias = spm_xml_attr(spm_xml_find(other->node, "alias"), "name");
-    if (spm_place(layout, placed, region, other->line, faults))
-        return TRUE;
-    spm_region_free(region);
-    return FALSE;
+    return spm_place(layout, placed, region, other->line, faults);
 }
 
 /* All devices in the order in which QEMU places them, or NULL when one does not fit. */
