@@ -3,7 +3,7 @@
 
 #include "spm_cpuset.h"
 
-#include "spm_domain_conf.h"
+#include "spm_number.h"
 
 /**
  * spm_cpuset_is_valid:

@@ -7,8 +7,6 @@
 
 #include "spm_domain_conf.h"
 
-#include <string.h>
-
 #include "spm_cpuset.h"
 #include "spm_xml.h"
 
@@ -112,76 +110,6 @@ spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
     message = g_strdup_vprintf(format, args);
     va_end(args);
     spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(node), "%s %s", element, message);
-}
-
-/**
- * spm_parse_number:
- * @text: digits, with white space around them at the most
- * @base: 10, or 16 for digits with or without a leading 0x
- * @max: the largest value that is accepted
- * @value: (out): the number, written on success only
- *
- * Returns: TRUE on success
- */
-gboolean
-spm_parse_number(const char *text, guint base, guint64 max, guint64 *value)
-{
-    g_autofree char *digits = g_strstrip(g_strdup(text));
-    const char *start = digits;
-
-    if (base == 16 && g_ascii_strncasecmp(start, "0x", 2) == 0)
-        start += 2;
-    return g_ascii_string_to_unsigned(start, base, 0, max, value, NULL);
-}
-
-/* libvirt's units (virScaleInteger): a letter alone or with "iB" counts in 1024s, with "B" in 1000s. */
-static gboolean
-spm_parse_unit(const char *unit, guint64 *scale)
-{
-    static const char letters[] = "kmgtpe";
-    const char *letter;
-    guint64 base;
-
-    if (!g_ascii_strcasecmp(unit, "b") || !g_ascii_strcasecmp(unit, "byte") ||
-        !g_ascii_strcasecmp(unit, "bytes")) {
-        *scale = 1;
-        return TRUE;
-    }
-    if (!*unit || !(letter = strchr(letters, g_ascii_tolower(*unit))))
-        return FALSE;
-
-    if (!unit[1] || !g_ascii_strcasecmp(unit + 1, "ib"))
-        base = 1024;
-    else if (!g_ascii_strcasecmp(unit + 1, "b"))
-        base = 1000;
-    else
-        return FALSE;
-
-    *scale = base;
-    for (const char *l = letters; l < letter; l++)
-        *scale *= base;
-    return TRUE;
-}
-
-/**
- * spm_parse_size:
- * @value: a whole number
- * @unit: (nullable): one of libvirt's units, NULL for KiB
- * @kib: (out): the size in KiB, rounded up as libvirt does, written on success only
- *
- * Returns: TRUE on success, FALSE for what is not a number, not a unit, or too large
- */
-gboolean
-spm_parse_size(const char *value, const char *unit, guint64 *kib)
-{
-    guint64 number, scale, bytes;
-
-    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) || !spm_parse_unit(unit ? unit : "KiB", &scale) ||
-        !g_uint64_checked_mul(&bytes, number, scale) || bytes > G_MAXINT64 - 1023)
-        return FALSE;
-
-    *kib = bytes / 1024 + (bytes % 1024 != 0);
-    return TRUE;
 }
 
 static char *

@@ -7,6 +7,7 @@
 #include <libxml/tree.h>
 
 #include "spm_error.h"
+#include "spm_number.h"
 
 /* Two spellings of one choice; the third state is "not said". */
 typedef enum {
@@ -102,6 +103,4 @@ SpmMemoryDef *spm_memory_def_new(xmlNodePtr node);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
 gboolean spm_other_memory_needs_slot(const SpmOtherMemoryDef *other);
 gboolean spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias);
-gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);
 guint64 spm_read_size(xmlNodePtr node);
-gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);

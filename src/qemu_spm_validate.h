@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Refuse what the chosen libvirt could not carry to QEMU. */
+
+#pragma once
+
+#include "qemu_spm_caps.h"
+
+void spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Numbers and sizes as libvirt's documents have them. */
+
+#pragma once
+
+#include <glib.h>
+
+gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);
+gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);
