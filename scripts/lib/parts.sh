@@ -76,3 +76,16 @@ find_newest_libvirt() {
     SPM_NEW_LIBVIRT0=$("$SPM_ROOT/scripts/fetch-package" forky libvirt0) || return
     export SPM_NEW_LIBVIRT_DEV SPM_NEW_LIBVIRT0
 }
+
+# find_packages: for each suite, the package built on it, and the root folders to build and to run it in.
+find_packages() {
+    local suite folder
+    for suite in bookworm forky; do
+        folder=$("$SPM_ROOT/scripts/build-root" "$suite" run) || return
+        export "SPM_RUN_ROOT_${suite^^}=$folder"
+        folder=$("$SPM_ROOT/scripts/build-root" "$suite" build) || return
+        export "SPM_BUILD_ROOT_${suite^^}=$folder"
+        folder=$("$SPM_ROOT/scripts/build-deb" "$suite") || return
+        export "SPM_PACKAGE_${suite^^}=$folder"
+    done
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Debian package's life on a machine: each test leaves the machine to the next, in this order."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Suite, need
+from domains import FIRMWARE, fit_domain, memory_devices, read_domain
+from guest import Guest
+from machine import Machine
+from report import MIB, Report
+from stack import Stack
+
+DOMAIN = "single"
+MODULE = "/usr/lib/x86_64-linux-gnu/libvirt-spm/libvirt-spm.so"
+SIZE = 256 * MIB
+# Of each suite: the emulator, that of Debian or ours, which no package has; firmware that passes SPM on; the device.
+STACKS = {
+    "bookworm": ("/opt/spm/bin/qemu-system-x86_64", FIRMWARE[0], "spm-memory"),
+    "forky": ("/usr/bin/qemu-system-x86_64", FIRMWARE[1], "sp-mem"),
+}
+
+
+@pytest.fixture(scope="module")
+def domain(suite: Suite, machine: Machine) -> str:
+    """The file of a domain with SPM, on the machine."""
+    emulator, firmware, device = STACKS[suite.name]
+    if suite.name == "bookworm":
+        machine.lend(need("SPM_QEMU").parents[1], "/opt/spm")
+    guest = need("SPM_GUEST")
+    for file in ("vmlinuz", "initrd"):
+        machine.copy(guest / file, f"/var/lib/libvirt/images/{file}")
+    stack = Stack(Path(emulator), Path(MODULE), Path("/var/lib/libvirt/images"), Path("/usr/share/OVMF"), device)
+    text = fit_domain(read_domain(DOMAIN), stack, firmware, Path(machine.serial(DOMAIN)))
+    (machine.root / "root/domain.xml").write_text(text)
+    return "/root/domain.xml"
+
+
+@pytest.fixture(scope="module")
+def booted(machine: Machine) -> Iterator[tuple[Guest, Report]]:
+    """The running guest, and what it saw when it booted."""
+    with machine.boot(DOMAIN) as guest:
+        yield guest, guest.boot()
+
+
+def carriers(machine: Machine, *options: str) -> list[str | None]:
+    """The models of the domain's memory devices, as libvirtd shows them."""
+    return [memory.get("model") for memory in memory_devices(machine.domain("dumpxml", DOMAIN, *options))]
+
+
+def test_lintian_finds_no_error(suite: Suite) -> None:
+    """forky's lintian judges both: it is the stricter."""
+    machine = Machine(need("SPM_BUILD_ROOT_FORKY"))
+    try:
+        for file in suite.package.iterdir():
+            machine.copy(file, f"/package/{file.name}")
+        machine.call("lintian", "--allow-root", "--fail-on", "error", *(
+            f"/package/{file.name}" for file in suite.package.glob("*.changes")))
+    finally:
+        machine.close()
+
+
+def test_stock_libvirt_refuses_the_domain(machine: Machine, domain: str) -> None:
+    assert "spm" in machine.virsh("define", domain).stderr
+
+
+def test_the_package_installs_beside_stock_libvirt(suite: Suite, machine: Machine) -> None:
+    machine.copy(suite.deb, "/root/libvirt-spm.deb")
+    machine.call("apt-get", "install", "--yes", "--no-install-recommends", "/root/libvirt-spm.deb")
+    assert machine.call("dpkg-query", "-W", "-f", "${Status}", "libvirt-spm") == "install ok installed"
+    assert machine.call("dpkg", "--verify", "libvirt-spm") == ""
+
+
+def test_a_running_libvirtd_is_left_alone(machine: Machine, domain: str) -> None:
+    assert machine.services["libvirtd"].poll() is None
+    assert "spm" in machine.virsh("define", domain).stderr
+
+
+def test_libvirtd_has_the_module_after_its_restart(machine: Machine) -> None:
+    assert "50-libvirt-spm.conf" in machine.service("libvirtd").drop_ins
+    machine.restart("libvirtd")
+    assert MODULE in machine.paths("libvirtd")
+
+
+def test_the_module_is_in_no_other_service(machine: Machine) -> None:
+    assert MODULE not in machine.paths("virtlogd")
+
+
+def test_the_domain_is_defined_and_shown(machine: Machine, domain: str) -> None:
+    machine.domain("define", domain)
+    assert carriers(machine) == ["spm", "dimm"]
+
+
+def test_the_command_accepts_the_domain(machine: Machine, domain: str) -> None:
+    machine.call("virt-spm", "validate", domain)
+
+
+def test_the_schema_accepts_the_domain(machine: Machine, domain: str) -> None:
+    """With libvirt's own schema beside it, where the package put it."""
+    program = "import sys; from lxml import etree; " \
+        "etree.RelaxNG(file=sys.argv[1]).assertValid(etree.parse(sys.argv[2]))"
+    machine.call("python3", "-c", program, "/usr/share/libvirt/schemas/spm.rng", domain)
+
+
+def test_the_guest_has_its_memory(booted: tuple[Guest, Report]) -> None:
+    _, report = booted
+    assert [memory.size for memory in report.soft_reserved] == [SIZE]
+
+
+@pytest.mark.usefixtures("booted")
+def test_the_device_is_the_one_that_the_emulator_has(suite: Suite, machine: Machine) -> None:
+    assert f'"driver":"{STACKS[suite.name][2]}"' in machine.emulator(DOMAIN)
+
+
+@pytest.mark.usefixtures("booted")
+def test_the_emulator_does_not_get_the_module(machine: Machine) -> None:
+    assert "LD_PRELOAD" not in machine.emulator(DOMAIN, "environ")
+
+
+def test_a_masked_drop_in_keeps_the_module_out(machine: Machine) -> None:
+    mask = machine.root / "etc/systemd/system/libvirtd.service.d/50-libvirt-spm.conf"
+    mask.parent.mkdir(parents=True)
+    mask.symlink_to("/dev/null")
+    assert "LD_PRELOAD" not in machine.service("libvirtd").environment
+    mask.unlink()
+    mask.parent.rmdir()
+
+
+def test_removal_leaves_only_the_settings(machine: Machine) -> None:
+    listed = machine.call("dpkg-query", "--listfiles", "libvirt-spm").splitlines()
+    machine.call("apt-get", "remove", "--yes", "libvirt-spm")
+    left = {file for file in listed if (machine.root / file.lstrip("/")).is_file()}
+    assert left == {"/etc/libvirt/spm.conf"}
+
+
+def test_libvirtd_starts_without_the_module(machine: Machine) -> None:
+    machine.restart("libvirtd")
+    assert MODULE not in machine.paths("libvirtd")
+
+
+def test_the_guest_went_on(machine: Machine, booted: tuple[Guest, Report]) -> None:
+    guest, report = booted
+    assert machine.domain("domstate", DOMAIN).strip() == "running"
+    assert guest.report().soft_reserved == report.soft_reserved
+
+
+def test_the_domain_is_a_stock_one(suite: Suite, machine: Machine) -> None:
+    assert carriers(machine, "--inactive") == ["dimm", "dimm"]
+    assert re.search(f"<qemu:property name='driver' type='string' value='{STACKS[suite.name][2]}'/>",
+                     machine.domain("dumpxml", DOMAIN, "--inactive"))
+
+
+def test_the_domain_starts_again(machine: Machine, booted: tuple[Guest, Report]) -> None:
+    _, report = booted
+    machine.domain("destroy", DOMAIN)
+    with machine.boot(DOMAIN) as guest:
+        assert guest.boot().soft_reserved == report.soft_reserved
+    machine.domain("destroy", DOMAIN)
+
+
+def test_purging_leaves_nothing(machine: Machine) -> None:
+    machine.call("apt-get", "purge", "--yes", "libvirt-spm")
+    assert not (machine.root / "etc/libvirt/spm.conf").exists()
+    assert not (machine.root / "var/cache/libvirt/spm").exists()

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The RPM's spec, with Debian's rpmbuild: that it builds, and names each installed file. What Fedora's macros for
+SELinux do, and its dependencies, are not tried here."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MACROS = Path(__file__).with_name("rpm-macros")
+SPEC = ROOT / "packaging/libvirt-spm.spec"
+MODULE = "/usr/lib64/libvirt-spm/libvirt-spm.so"
+
+
+def rpm(*command: object) -> str:
+    """Run a program of rpm, whose configuration is ours alone; its output."""
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"})
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+def unpack(package: Path, folder: Path) -> None:
+    """The files of a package into a folder."""
+    with subprocess.Popen(["rpm2cpio", package], stdout=subprocess.PIPE) as archive:
+        subprocess.run(["cpio", "--quiet", "-id"], stdin=archive.stdout, cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The built packages by name."""
+    folder = tmp_path_factory.mktemp("rpm")
+    (folder / "SOURCES").mkdir()
+    version = rpm("rpmspec", "-q", "--srpm", "--qf", "%{version}", SPEC)
+    source = folder / f"SOURCES/libvirt-spm-{version}.tar.gz"
+    rpm("tar", "-C", ROOT, "--exclude=./.git", "--exclude=./build*", f"--transform=s,^[.],libvirt-spm-{version},",
+        "-czf", source, ".")
+    # --nodeps: rpm's database knows none of Debian's packages
+    rpm("rpmbuild", "-bb", "--nodeps", f"--load={MACROS}", f"--define=_topdir {folder}",
+        "--define=debug_package %{nil}", SPEC)
+    built = list((folder / "RPMS").rglob("*.rpm"))
+    return {rpm("rpm", "-qp", "--qf", "%{name}", path): path for path in built}
+
+
+def test_each_installed_file_is_in_a_package(packages: dict[str, Path]) -> None:
+    """rpmbuild itself refuses a file that no package has, and one that was not installed."""
+    assert sorted(packages) == ["libvirt-spm", "libvirt-spm-selinux"]
+
+
+def test_the_module_is_where_the_drop_ins_say(packages: dict[str, Path], tmp_path: Path) -> None:
+    unpack(packages["libvirt-spm"], tmp_path)
+    for unit in ("libvirtd", "virtqemud"):
+        text = (tmp_path / f"usr/lib/systemd/system/{unit}.service.d/50-libvirt-spm.conf").read_text()
+        assert re.findall("^Environment=(.*)$", text, re.MULTILINE) == [f"LD_PRELOAD={MODULE}"]
+    assert (tmp_path / MODULE.lstrip("/")).exists()
+
+
+def test_only_the_settings_are_configuration(packages: dict[str, Path]) -> None:
+    assert rpm("rpm", "-qp", "--configfiles", packages["libvirt-spm"]).split() == ["/etc/libvirt/spm.conf"]
+
+
+def test_it_requires_a_libvirt_that_can_carry_such_a_domain(packages: dict[str, Path]) -> None:
+    assert "libvirt-daemon-driver-qemu >= 10.0" in rpm("rpm", "-qp", "--requires", packages["libvirt-spm"])
+
+
+def test_the_policy_is_compiled(packages: dict[str, Path], tmp_path: Path) -> None:
+    unpack(packages["libvirt-spm-selinux"], tmp_path)
+    policy = tmp_path / "usr/share/selinux/packages/targeted/libvirt_spm.pp.bz2"
+    subprocess.run(["bunzip2", policy], check=True)
+    # The magic number of a policy package, little-endian.
+    assert policy.with_suffix("").read_bytes()[:4] == bytes.fromhex("8fff7cf9")
