@@ -165,6 +165,13 @@ class Daemon:
         finally:
             self._process = None
 
+    def kill(self) -> None:
+        """End libvirtd as if it had crashed; its guests go on."""
+        assert self._process is not None, "libvirtd does not run"
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
     def close(self) -> None:
         """Stop libvirtd and its guests, and remove its folder."""
         try:

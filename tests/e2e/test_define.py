@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Domains with SPM go into stock libvirtd and come back."""
 
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from argv import Argv
 from daemon import Daemon
 from domains import Defined, fit_domain, memory_devices, read_domain
+from lab import NAME, small_domain
 from layouts import SPM_NODES
 from stack import Stack
 
@@ -68,3 +74,61 @@ def test_domain_without_spm_comes_back_the_same(
             each.call("domxml-to-native", "qemu-argv", "--domain", name)])
         each.call("undefine", name)
     assert seen[0] == seen[1]
+
+
+both_stacks = pytest.mark.stacks("patched", "stock")
+
+
+@pytest.fixture
+def small(daemon: Daemon, stack: Stack) -> Iterator[str]:
+    """A small domain, and libvirt's own file of it."""
+    daemon.call("define", "/dev/stdin", stdin=small_domain(stack, None))
+    yield daemon.stored_xml(NAME)
+    daemon.virsh("undefine", NAME)
+
+
+@both_stacks
+def test_edit(daemon: Daemon, stack: Stack, small: str, tmp_path: Path) -> None:
+    """An editor is shown spm, and what it writes is taken as such."""
+    editor, seen = tmp_path / "editor", tmp_path / "seen.xml"
+    editor.write_text(f'#!/bin/sh\ncp "$1" {seen}\nsed -i "s/32768/65536/" "$1"\n')
+    editor.chmod(0o755)
+    subprocess.run(["virsh", "--quiet", "--connect", daemon.uri, "edit", NAME], check=True, timeout=60,
+                   env={**daemon.client_environment(()), "EDITOR": str(editor)})
+    assert [device.get("model") for device in memory_devices(seen.read_text())] == ["spm"]
+    stored = daemon.stored_xml(NAME)
+    assert stored.count(f"value='{stack.device}'") == 1 and "65536</size>" in stored
+    assert [device.findtext("target/size") for device in memory_devices(daemon.call("dumpxml", NAME))] == ["65536"]
+
+
+@both_stacks
+def test_an_edit_that_changes_nothing(daemon: Daemon, small: str) -> None:
+    done = subprocess.run(["virsh", "--connect", daemon.uri, "edit", NAME], check=True, timeout=60,
+                          capture_output=True, text=True,
+                          env={**daemon.client_environment(()), "EDITOR": "true"})
+    assert "not changed" in done.stdout
+    assert daemon.stored_xml(NAME) == small
+
+
+@both_stacks
+def test_undefine_leaves_nothing(daemon: Daemon, small: str) -> None:
+    daemon.call("undefine", NAME)
+    assert NAME not in daemon.call("list", "--all", "--name").split()
+    assert not [path for path in (daemon.folder / "etc/qemu").rglob("*") if NAME in path.name]
+
+
+@both_stacks
+@pytest.mark.parametrize("plugin", [True, False], ids=["with-plugin", "without-plugin"])
+def test_autostart(stack: Stack, plugin: bool) -> None:
+    """When the host boots, libvirtd starts it by itself, plugin or not."""
+    with Daemon(stack) as daemon:
+        daemon.call("define", "/dev/stdin", stdin=small_domain(stack, None))
+        daemon.call("autostart", NAME)
+        daemon.stop()
+        for path in (daemon.folder / "run").iterdir():  # as after a boot
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        daemon.plugin = plugin
+        daemon.start()
+        assert daemon.call("domstate", NAME).strip() == "running"
+        assert [device.get("model") for device in memory_devices(daemon.call("dumpxml", NAME))] == [
+            "spm" if plugin else "dimm"]
