@@ -49,6 +49,10 @@ class Stack:
                    guest=inside / "guest", ovmf=Path("/usr/share/OVMF"), tracer=inside / "tests/trace-libvirt.so",
                    device="sp-mem", firmware="ovmf", root=root, old=False)
 
+    def outside(self, path: Path) -> Path:
+        """Where the tests themselves find it."""
+        return self.root / path.relative_to("/") if self.root else path
+
 
 def given(variable: str) -> Path:
     """What a variable of the environment names."""
