@@ -77,6 +77,17 @@ find_newest_libvirt() {
     export SPM_NEW_LIBVIRT_DEV SPM_NEW_LIBVIRT0
 }
 
+# find_stock: a new distribution in a folder, with its libvirtd and emulator, and the plugin of the package for it.
+find_stock() {
+    local deb folder=$SPM_BUILD/stock
+    SPM_STOCK_ROOT=$("$SPM_ROOT/scripts/build-root" forky run) || return
+    deb=$("$SPM_ROOT/scripts/build-deb" forky) || return
+    rm -rf "$folder"
+    dpkg-deb -x "$deb"/libvirt-spm_*.deb "$folder" || return
+    SPM_STOCK_PLUGIN=$(echo "$folder"/usr/lib/*/libvirt-spm/libvirt-spm.so)
+    export SPM_STOCK_ROOT SPM_STOCK_PLUGIN
+}
+
 # find_packages: for each suite, the package built on it, and the root folders to build and to run it in.
 find_packages() {
     local suite folder
