@@ -9,8 +9,6 @@
 #define SPM_MIB (SPM_KIB * 1024)
 #define SPM_GIB (SPM_MIB * 1024)
 #define SPM_4G (4 * SPM_GIB)
-/* The widest physical address of x86. */
-#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
 /* What QEMU aligns anonymous memory to, and libvirt the sizes of memory devices. */
 #define SPM_DEVICE_ALIGN (2 * SPM_MIB)
 

@@ -9,6 +9,9 @@
 #include "spm_error.h"
 #include "spm_number.h"
 
+/* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
+#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
+
 /* Two spellings of one choice; the third state is "not said". */
 typedef enum {
     SPM_ACCESS_DEFAULT,

@@ -14,9 +14,6 @@
 /* QEMU aligns memory devices of x86 to 2 MiB, in address and in size. */
 #define SPM_ALIGN_KIB 2048
 
-/* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
-#define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
-
 /* QEMU's ACPI_MAX_RAM_SLOTS. */
 #define SPM_SLOTS_MAX 256
 
