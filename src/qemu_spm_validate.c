@@ -109,12 +109,23 @@ spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faul
     }
     for (guint i = 0; i < pages->len; i++)
         spm_check_page(g_ptr_array_index(pages, i), stock_cells, def->cells->len, faults);
+}
+
+/* QEMU wants a distance between all nodes when there is one between two. */
+static void
+spm_check_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+{
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-        g_autoptr(GPtrArray) siblings = spm_xml_children(spm_xml_find(cell->node, "distances"), NULL, NULL);
+        xmlNodePtr distances = spm_xml_find(cell->node, "distances");
 
-        for (guint j = 0; j < siblings->len; j++)
-            spm_check_reference(g_ptr_array_index(siblings, j), "id", stock_cells, def->cells->len, faults);
+        if (distances)
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, spm_xml_line(distances),
+                "<distances> of <cell id='%u'> makes QEMU want one to each cell, which libvirt before 12.8.0 "
+                "cannot "
+                "give to <cell id='%u'>, as that has no memory of its own; remove it or use a newer libvirt",
+                cell->id, stock_cells);
     }
 }
 
@@ -152,6 +163,7 @@ spm_check_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
     for (guint i = stock_cells; i < def->cells->len; i++)
         spm_check_left_out_cell(g_ptr_array_index(def->cells, i), faults);
     spm_check_references(def, stock_cells, faults);
+    spm_check_distances(def, stock_cells, faults);
 }
 
 /**

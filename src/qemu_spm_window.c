@@ -237,9 +237,14 @@ spm_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults *faults
                    spm->base, spm->size, text->str);
 }
 
-/* TRUE when arguments of the user's own could give the machine another layout. */
-static gboolean
-spm_layout_is_known(const SpmDomainDef *def)
+/**
+ * spm_qemu_window_is_known:
+ * @def: a definition
+ *
+ * Returns: FALSE when arguments of the user's own could give the machine another layout
+ */
+gboolean
+spm_qemu_window_is_known(const SpmDomainDef *def)
 {
     static const char *const options[] = { "-machine", "-M", "-m", "-global", "-set", "-readconfig", NULL };
 
@@ -257,7 +262,7 @@ spm_qemu_window_check(const SpmDomainDef *def, SpmFaults *faults)
     g_autoptr(GArray) windows = spm_find_windows(def);
 
     /* without any, the domain is wider than an address, which is for QEMU to refuse */
-    for (guint i = 0; i < def->spms->len && windows->len && spm_layout_is_known(def); i++) {
+    for (guint i = 0; i < def->spms->len && windows->len && spm_qemu_window_is_known(def); i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
         if (spm->has_base)

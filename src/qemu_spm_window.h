@@ -29,4 +29,5 @@ guint64 spm_other_memory_region(const SpmOtherMemoryDef *other);
 guint64 spm_cell_def_region(const SpmCellDef *cell);
 gboolean spm_qemu_window_find(const SpmDomainDef *def, gboolean q35, gboolean moved, SpmQemuWindow *window);
 gboolean spm_qemu_window_holds(const SpmQemuWindow *window, const SpmMemoryDef *spm);
+gboolean spm_qemu_window_is_known(const SpmDomainDef *def);
 void spm_qemu_window_check(const SpmDomainDef *def, SpmFaults *faults);

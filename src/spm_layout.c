@@ -327,6 +327,54 @@ spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults
     return g_steal_pointer(&layout);
 }
 
+/* The first region of the window that belongs to the highest node: SPM of its own, or what is no SPM. */
+static const SpmRegion *
+spm_layout_find_highest(const SpmLayout *layout, gint64 highest)
+{
+    for (guint i = 0; i < layout->regions->len; i++) {
+        const SpmRegion *region = g_ptr_array_index(layout->regions, i);
+
+        if (region->base >= layout->window && (region->kind != SPM_REGION_SPM || region->node == highest))
+            return region;
+    }
+    return NULL;
+}
+
+/**
+ * spm_layout_check:
+ * @def: a valid definition, after post-parse
+ * @options: for which libvirt
+ * @faults: where the spm element is added that a driver in the guest would not find: SPM_ERROR_CONFIG
+ *
+ * A driver takes the first range that the SRAT has for a node. All of the window that is not SPM is the
+ * highest node's, so that nothing of it may lie below SPM of that node. What QEMU has no place for is left to
+ * QEMU.
+ */
+void
+spm_layout_check(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    g_autoptr(SpmFaults) others = spm_faults_new();
+    g_autoptr(SpmLayout) layout = spm_layout_new(def, options, others);
+    guint highest = def->cells->len - 1;
+    const SpmRegion *first =
+        layout && spm_qemu_window_is_known(def) ? spm_layout_find_highest(layout, highest) : NULL;
+
+    for (guint i = 0; first && first->kind != SPM_REGION_SPM && i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (spm->cell != highest)
+            continue;
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm->line,
+            "<memory model='spm'> is of <node> '%u', the last cell, to which the room for memory devices "
+            "belongs as well, and some of that would lie below it, at 0x%" G_GINT64_MODIFIER
+            "x, where a driver would take it for the SPM; give the spm element that <address>, or add "
+            "<cell id='%u' memory='0'/>, to which the room then belongs",
+            highest, first->base, def->cells->len);
+        return;
+    }
+}
+
 /**
  * spm_layout_free:
  * @layout: (nullable): a map

@@ -47,6 +47,7 @@ void spm_layout_free(SpmLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmLayout, spm_layout_free)
 
 SpmLayout *spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
+void spm_layout_check(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
 char *spm_layout_to_text(const SpmLayout *layout);
 char *spm_layout_to_svg(const SpmLayout *layout);
 

@@ -25,6 +25,7 @@
 #include "qemu_spm_ns.h"
 #include "qemu_spm_validate.h"
 #include "qemu_spm_window.h"
+#include "spm_layout.h"
 #include "spm_xml.h"
 
 /**
@@ -405,6 +406,8 @@ spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
     /* where the window is depends on all that was checked so far */
     if (faults->len == before)
         spm_qemu_window_check(def, faults);
+    if (faults->len == before)
+        spm_layout_check(def, options, faults);
     return def;
 }
 

@@ -22,8 +22,9 @@ SKELETON = """<domain type='kvm'>
 {devices}
 </domain>
 """
+# so much RAM that the window begins at the base of the example
 CELLS = """<numa>
-  <cell id='0' cpus='0-1' memory='1' unit='GiB'/>
+  <cell id='0' cpus='0-1' memory='7' unit='GiB'/>
   <cell id='1' memory='0' unit='KiB'/>
   <cell id='2' memory='0' unit='KiB'/>
 </numa>"""

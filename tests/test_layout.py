@@ -16,9 +16,9 @@ DRAWN = ["spm-single", "spm-after-dimm", "spm-base", "spm-virtio-mem", "spm-two-
 FORMATS = {"text": "txt", "svg": "svg"}
 
 SETUPS = json.loads((TESTS / "reference" / "sp-mem-11.1.3.json").read_text(encoding="utf-8"))
-# Set-ups that a domain of ours can say: others put a DIMM below the SPM, or say what XML cannot.
+# Set-ups that a domain of ours can say: others put a DIMM or room for one below the SPM, or say what XML cannot.
 SAID = ["single", "single-pc", "single-5g-ram", "two-nodes", "two-on-one-node", "nodes-1-1-2", "spm-then-dimm",
-        "two-spm-two-dimm", "explicit-gap", "sixteen"]
+        "two-spm-two-dimm", "sixteen"]
 SOFT_RESERVED = 0xEFFFFFFF
 
 
