@@ -23,11 +23,11 @@
 
 #include <lzma.h>
 
-/* QEMU itself maps at most 16 MiB below 4 GiB (FLASH_SIZE_LIMIT of hw/i386/pc_sysfw.c). */
+/* QEMU maps at most as much below 4 GiB, whatever it is told (max-fw-size in hw/i386/pc.c). */
 #define SPM_FIRMWARE_MAX_BYTES (16 * 1024 * 1024)
 /* The volume with OVMF's PlatformPei comes first of those that are compressed together, and has 896 KiB. */
 #define SPM_FIRMWARE_MAX_UNPACKED (4 * 1024 * 1024)
-/* LZMA needs its dictionary beside that: EDK2 uses 2^24 bytes at the most. */
+/* LZMA needs its dictionary beside that: EDK2 uses 2^24 bytes. */
 #define SPM_FIRMWARE_MAX_LZMA (32 * 1024 * 1024)
 
 #define SPM_SEABIOS_RANGE "qemu/e820: addr 0x%016llx len 0x%016llx ["
