@@ -28,7 +28,7 @@ DOMAIN = """<domain type='qemu'>
   <features>
     <acpi/>
   </features>
-  <cpu>
+  <cpu{cpu}
     <numa>
       <cell id='0' cpus='0' memory='{ram}' unit='KiB'/>
       <cell id='1' memory='0' unit='KiB'/>
@@ -72,8 +72,9 @@ def start(daemon: Daemon, stock: str) -> str:
     return result.stderr
 
 
-def fill(stack: Stack, base: int, machine: str = "q35", ram: int = GIB, size: int = SIZE, source: str = "") -> str:
-    return DOMAIN.format(slots=SLOTS, max_memory=MAX_MEMORY >> 10, memory=(ram + size) >> 10, machine=machine,
+def fill(stack: Stack, base: int, machine: str = "q35", ram: int = GIB, size: int = SIZE, source: str = "",
+         max_memory: int = MAX_MEMORY, cpu: str = ">") -> str:
+    return DOMAIN.format(slots=SLOTS, max_memory=max_memory >> 10, memory=(ram + size) >> 10, machine=machine, cpu=cpu,
                          ram=ram >> 10, emulator=stack.emulator, size=size >> 10, source=source, base=base)
 
 
@@ -115,3 +116,18 @@ def test_size_is_a_multiple_of_the_files_alignment(plain_daemon: Daemon, stack: 
     stock = call("translate", fine).stdout
     assert start(plain_daemon, stock) == ""
     assert "backend memory size must be multiple of" in start(plain_daemon, stock.replace(">16384<", ">32768<", 1))
+
+
+@pytest.mark.parametrize("cpu,moved", [
+    (" mode='maximum'><maxphysaddr mode='emulate' bits='48'/>", True),  # one of AMD's
+    (" mode='custom' match='exact' check='none'><model fallback='forbid'>Westmere</model>"
+     "<maxphysaddr mode='emulate' bits='48'/>", False),
+], ids=["AMD", "Intel"])
+def test_bases_where_the_window_may_be_moved(cpu: str, moved: bool, plain_daemon: Daemon, stack: Stack) -> None:
+    """virt-spm does not know the CPU, and accepts both places. QEMU has it in one of them."""
+    low, high = 4 * GIB, 1024 * GIB
+    fine = fill(stack, low, max_memory=1000 * GIB, cpu=cpu)
+    assert judge(plain_daemon, fine, low, low) == (False, moved)
+    assert judge(plain_daemon, fine, low, high) == (False, not moved)
+    # behind the lower place, and in the way of AMD's HyperTransport
+    assert judge(plain_daemon, fine, low, 1010 * GIB) == (True, True)
