@@ -90,7 +90,16 @@ find_stock() {
 
 # find_packages: for each suite, the package built on it, and the root folders to build and to run it in.
 find_packages() {
-    local suite folder
+    local suite folder job rc=0 jobs=()
+    # Side by side, as each is one process at a time for the most part.
+    for suite in bookworm forky; do
+        { "$SPM_ROOT/scripts/build-root" "$suite" run && "$SPM_ROOT/scripts/build-deb" "$suite"; } >/dev/null &
+        jobs+=("$!")
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job" || rc=1
+    done
+    ((rc == 0)) || return 1
     for suite in bookworm forky; do
         folder=$("$SPM_ROOT/scripts/build-root" "$suite" run) || return
         export "SPM_RUN_ROOT_${suite^^}=$folder"

@@ -5,12 +5,12 @@ import os
 import re
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
+from daemon import kill_emulator
 from guest import Guest
 from units import Service, read_service
 
@@ -50,7 +50,7 @@ class Machine:
             for name in [*self.services]:
                 self.stop(name)
             for pidfile in (self.root / "run/libvirt/qemu").glob("*.pid"):
-                os.kill(int(pidfile.read_text()), signal.SIGKILL)
+                kill_emulator(int(pidfile.read_text()))
         finally:
             subprocess.run([self.folder / "unmount"], check=True)
             shutil.rmtree(self.folder)

@@ -50,6 +50,12 @@ def carriers(machine: Machine, *options: str) -> list[str | None]:
     return [memory.get("model") for memory in memory_devices(machine.domain("dumpxml", DOMAIN, *options))]
 
 
+def examination(machine: Machine) -> str:
+    """What the doctor says, about problems on standard error."""
+    result = machine.run("virt-spm", "doctor")
+    return result.stdout or result.stderr
+
+
 def test_lintian_finds_no_error(suite: Suite) -> None:
     """forky's lintian judges both: it is the stricter."""
     machine = Machine(need("SPM_BUILD_ROOT_FORKY"))
@@ -78,10 +84,19 @@ def test_a_running_libvirtd_is_left_alone(machine: Machine, domain: str) -> None
     assert "spm" in machine.virsh("define", domain).stderr
 
 
+def test_the_doctor_says_what_is_to_be_done(machine: Machine) -> None:
+    assert re.search(r"libvirtd \(process \d+\) runs without the module\n.*systemctl restart libvirtd",
+                     examination(machine))
+
+
 def test_libvirtd_has_the_module_after_its_restart(machine: Machine) -> None:
     assert "50-libvirt-spm.conf" in machine.service("libvirtd").drop_ins
     machine.restart("libvirtd")
     assert MODULE in machine.paths("libvirtd")
+
+
+def test_the_doctor_sees_the_module(machine: Machine) -> None:
+    assert re.search(r"libvirtd \(process \d+\) has the module", examination(machine))
 
 
 def test_the_module_is_in_no_other_service(machine: Machine) -> None:
@@ -158,6 +173,12 @@ def test_the_domain_starts_again(machine: Machine, booted: tuple[Guest, Report])
     with machine.boot(DOMAIN) as guest:
         assert guest.boot().soft_reserved == report.soft_reserved
     machine.domain("destroy", DOMAIN)
+
+
+def test_installed_again_it_shows_the_memory_again(machine: Machine) -> None:
+    machine.call("apt-get", "install", "--yes", "--no-install-recommends", "/root/libvirt-spm.deb")
+    machine.restart("libvirtd")
+    assert carriers(machine) == ["spm", "dimm"]
 
 
 def test_purging_leaves_nothing(machine: Machine) -> None:
