@@ -2,10 +2,13 @@
 /* spm-memory fill|check DEVICE SIZE SEED: use a dax device as its driver does, in the test guest.
  *
  * fill maps SIZE bytes of DEVICE and writes a pattern over all of them that depends on SEED and on the
- * place; check maps them anew and compares. Exit: 0 fine, 1 the contents differ, 2 it cannot be used. */
+ * place; check maps them anew and compares. Both print how many bytes that was and their checksum, which fill
+ * takes of what it writes and check of what it reads. Exit: 0 fine, 1 the contents differ, 2 it cannot be
+ * used. */
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,22 +26,47 @@ pattern(uint64_t seed, uint64_t index)
     return z ^ (z >> 31);
 }
 
-static int
-check(const uint64_t *words, uint64_t count, uint64_t seed)
+/* A step of a checksum that depends on the order, as FNV-1a's, but of words. */
+static uint64_t
+add(uint64_t sum, uint64_t word)
+{
+    return (sum ^ word) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t
+fill(uint64_t *words, uint64_t count, uint64_t seed)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t word = pattern(seed, i);
+
+        words[i] = word;
+        sum = add(sum, word);
+    }
+    return sum;
+}
+
+/* FALSE when a word differs. */
+static bool
+check(const uint64_t *words, uint64_t count, uint64_t seed, uint64_t *sum)
 {
     for (uint64_t i = 0; i < count; i++) {
-        if (words[i] != pattern(seed, i)) {
+        uint64_t word = words[i];
+
+        if (word != pattern(seed, i)) {
             fprintf(stderr, "spm-memory: byte %#" PRIx64 " differs\n", i * sizeof(*words));
-            return 1;
+            return false;
         }
+        *sum = add(*sum, word);
     }
-    return 0;
+    return true;
 }
 
 int
 main(int argc, char **argv)
 {
-    uint64_t size, seed;
+    uint64_t size, seed, count, sum = 0;
     uint64_t *words;
     int fd;
 
@@ -54,9 +82,11 @@ main(int argc, char **argv)
         perror(argv[2]);
         return 2;
     }
-    if (strcmp(argv[1], "check") == 0)
-        return check(words, size / sizeof(*words), seed);
-    for (uint64_t i = 0; i < size / sizeof(*words); i++)
-        words[i] = pattern(seed, i);
+    count = size / sizeof(*words);
+    if (strcmp(argv[1], "fill") == 0)
+        sum = fill(words, count, seed);
+    else if (!check(words, count, seed, &sum))
+        return 1;
+    printf("%" PRIu64 " bytes, checksum %016" PRIx64 "\n", count * sizeof(*words), sum);
     return 0;
 }
