@@ -38,6 +38,42 @@ find_guest() {
     export SPM_GUEST SPM_OVMF
 }
 
+# find_stock: a Debian with a newer libvirt and a stock emulator that has SPM, in a folder, and the plugin as its
+# package has it.
+find_stock() {
+    local package
+    SPM_STOCK_ROOT=$("$SPM_ROOT/scripts/build-root" forky run) || return
+    package=$("$SPM_ROOT/scripts/build-deb" forky) || return
+    package=$(cached "unpacked-$(basename "$package")" unpack_package "$package") || return
+    SPM_STOCK_PLUGIN=$(find "$package" -name libvirt-spm.so)
+    export SPM_STOCK_ROOT SPM_STOCK_PLUGIN
+}
+
+# unpack_package FOLDER DIR: the files of our package in FOLDER into DIR.
+unpack_package() {
+    dpkg-deb -x "$1"/libvirt-spm_*.deb "$2"
+}
+
+# find_version VERSION: QEMU of one of the other versions with spm-memory.
+find_version() {
+    local folder
+    folder=$("$SPM_ROOT/scripts/build-qemu" "$1") || return
+    export "SPM_QEMU_${1/./_}=$folder/bin/qemu-system-x86_64"
+}
+
+# find_seabios: the patched SeaBIOS alone, for emulators that have another.
+find_seabios() {
+    SPM_SEABIOS=$("$SPM_ROOT/scripts/build-seabios")/bios-256k.bin || return
+    export SPM_SEABIOS
+}
+
+# find_matrix: what the guests of the matrix are made of beyond find_emulator, find_guest and find_stock.
+find_matrix() {
+    find_version 7.2 && find_version 10.2 && find_seabios || return
+    SPM_GUEST_FORKY=$("$SPM_ROOT/scripts/build-guest" forky) || return
+    export SPM_GUEST_FORKY
+}
+
 # find_firmware: firmware as distributions ship it, by Debian's packages and suites.
 find_firmware() {
     local suite package folder

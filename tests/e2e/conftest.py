@@ -4,17 +4,16 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import libvirt
 import pytest
 from daemon import Daemon
 from domains import Defined, Seen, running
+from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary  # noqa: F401, pytest's
 from stack import Stack
 
 LOSSY = "[spm]\ncontents_loss=allow\n"
 STACKS = ("patched", "stock")
-LOGS = Path(__file__).resolve().parents[2] / "build/e2e-logs"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,8 +40,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Keep the logs of every daemon and guest of a test that failed."""
     outcome = yield
     result = outcome.get_result()
-    if result.failed and Daemon.alive:
-        folder = LOGS / re.sub(r"\W+", "-", item.nodeid)
+    folder = LOGS / re.sub(r"\W+", "-", item.nodeid)
+    if result.failed and "facts" in item.fixturenames:
+        # One guest of many on its daemon. Where it did not even boot, the error says what was kept.
+        if "facts" in item.funcargs:
+            item.funcargs["facts"].evidence.keep(folder)
+            result.sections.append(("XML, argv, serial log and tables", str(folder)))
+    elif result.failed and Daemon.alive:
         for number, daemon in enumerate(Daemon.alive):
             daemon.keep_logs(folder / str(number))
             result.sections.append(("libvirtd", daemon.errors()))

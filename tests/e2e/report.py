@@ -9,7 +9,9 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 SOFT_RESERVED = "soft reserved"
-SRAT_ENABLED, SRAT_HOTPLUGGABLE = 1, 2
+# What newer Linux calls types of the E820 map, and what it called them before.
+NEW_NAMES = {"System RAM": "usable", "device reserved": "reserved"}
+SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE = 1, 2, 4
 
 
 @dataclass(frozen=True, order=True)
@@ -48,7 +50,7 @@ class Affinity:
     flags: int
 
     def __str__(self) -> str:
-        names = ["enabled", "hotpluggable"]
+        names = ["enabled", "hotpluggable", "non-volatile"]
         flags = [name for bit, name in enumerate(names) if self.flags & 1 << bit]
         return f"{self.start:#x}-{self.end - 1:#x} node {self.node} {' '.join(flags)}"
 
@@ -65,9 +67,15 @@ def merged(ranges: list[Range]) -> list[Range]:
 
 def parse_e820(lines: list[str]) -> list[Range]:
     """The firmware's map from the boot log, which no hot-added memory joins later."""
-    form = re.compile(r"BIOS-e820: \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] (.*)")
+    form = re.compile(r"BIOS-e820: \[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] +(.*)")
     found = (form.search(line) for line in lines)
-    return [Range(int(m[1], 16), int(m[2], 16) + 1, m[3]) for m in found if m]
+    return [Range(int(m[1], 16), int(m[2], 16) + 1, NEW_NAMES.get(m[3], m[3])) for m in found if m]
+
+
+def parse_domains(lines: list[str]) -> dict[int, int]:
+    """Linux's number of each proximity domain that has memory, from the boot log: it counts in the SRAT's order."""
+    found = (re.search(r"SRAT: Node (\d+) PXM (\d+) \[mem", line) for line in lines)
+    return {int(m[2]): int(m[1]) for m in found if m}
 
 
 def parse_srat(table: bytes) -> list[Affinity]:
@@ -96,6 +104,51 @@ def parse_blocks(lines: list[str]) -> list[Block]:
     return [Block(int(w[0]) * size, (int(w[0]) + 1) * size, w[1], w[2]) for w in words]
 
 
+def parse_memmap(lines: list[str]) -> list[Range]:
+    """The firmware's map as sysfs has it: "START END TYPE"."""
+    words = (line.split(maxsplit=2) for line in lines)
+    return [Range(int(w[0], 16), int(w[1], 16) + 1, w[2]) for w in words]
+
+
+def parse_slit(table: bytes) -> list[list[int]]:
+    """The distances from each proximity domain to each."""
+    if not table:
+        return []
+    (count,) = struct.unpack_from("<Q", table, 36)
+    return [list(table[44 + row * count:44 + (row + 1) * count]) for row in range(count)]
+
+
+def parse_hmat(table: bytes) -> list[tuple[int, bytes]]:
+    """The structures of the HMAT, each with its type."""
+    structures, offset = [], 40
+    while offset < len(table):
+        kind, length = struct.unpack_from("<HxxI", table, offset)
+        structures.append((kind, table[offset:offset + length]))
+        offset += length
+    return structures
+
+
+@dataclass(frozen=True)
+class DaxDevice:
+    """A dax device of Linux: memory that one driver has for itself."""
+
+    name: str
+    start: int
+    size: int
+    node: int
+
+
+def parse_dax(lines: list[str]) -> list[DaxDevice]:
+    """The devices of the dax bus, from lines "PATH VALUE"."""
+    values: dict[str, dict[str, str]] = {}
+    for line in lines:
+        path, value = line.split(maxsplit=1)
+        name, attribute = path.split("/")[-2:]
+        values.setdefault(name, {})[attribute] = value
+    return [DaxDevice(name, int(value["resource"], 16), int(value["size"]), int(value["target_node"]))
+            for name, value in sorted(values.items())]
+
+
 class Report:
     """One report of the guest, cut into its sections."""
 
@@ -120,6 +173,58 @@ class Report:
         return parse_srat(self.table("SRAT"))
 
     @property
+    def memmap(self) -> list[Range]:
+        """The firmware's map as sysfs has it; DIMMs join it."""
+        return parse_memmap(self.sections["memmap"])
+
+    @property
+    def slit(self) -> list[list[int]]:
+        """Distances; empty when firmware gave none."""
+        return parse_slit(self.table("SLIT"))
+
+    @property
+    def hmat_domains(self) -> dict[int, int | None]:
+        """The memory proximity domains that the HMAT has attributes for, and the initiator of each."""
+        entries = (struct.unpack_from("<HHII", data, 8) for kind, data in parse_hmat(self.table("HMAT")) if kind == 0)
+        return {memory: initiator if flags & 1 else None for flags, _, initiator, memory in entries}
+
+    @property
+    def hmat_latencies(self) -> dict[tuple[int, int], int]:
+        """Access latency in nanoseconds by initiator and target, as far as the HMAT has it."""
+        result = {}
+        for kind, data in parse_hmat(self.table("HMAT")):
+            if kind != 1 or data[9] != 0:
+                continue
+            initiators, targets, _, unit = struct.unpack_from("<IIIQ", data, 12)
+            first = 32
+            rows = struct.unpack_from(f"<{initiators}I", data, first)
+            columns = struct.unpack_from(f"<{targets}I", data, first + 4 * initiators)
+            entries = struct.unpack_from(f"<{initiators * targets}H", data, first + 4 * (initiators + targets))
+            for number, entry in enumerate(entries):
+                result[rows[number // targets], columns[number % targets]] = entry * unit // 1000
+        return result
+
+    @property
+    def dax(self) -> list[DaxDevice]:
+        return parse_dax(self.sections["dax"])
+
+    @property
+    def firmware_version(self) -> str:
+        """The firmware's own name for its version."""
+        return next(m[1] for m in (re.search(r"DMI: .*, BIOS (\S+)", line) for line in self.sections["dmesg"]) if m)
+
+    @property
+    def nodes_of_domains(self) -> dict[int, int]:
+        """Linux's number of each proximity domain."""
+        return parse_domains(self.sections["dmesg"])
+
+    def node_list(self, name: str) -> set[int]:
+        """The nodes of a list of Linux, like "has_memory"."""
+        text = next(line for line in self.sections["nodes"] if line.split()[0].endswith(f"/{name}")).partition(" ")[2]
+        spans = (part.split("-") for part in text.split(",") if part)
+        return {node for span in spans for node in range(int(span[0]), int(span[-1]) + 1)}
+
+    @property
     def iomem(self) -> list[Range]:
         return parse_iomem(self.sections["iomem"])
 
@@ -140,6 +245,16 @@ class Report:
     def blocks_of(self, memory: Range) -> list[Block]:
         """The blocks of this memory."""
         return [b for b in parse_blocks(self.sections["blocks"]) if b.start < memory.end and memory.start < b.end]
+
+    def summary(self) -> list[str]:
+        """All of it that is about memory, decoded, for people."""
+        parts = {
+            "E820, as firmware gave it": self.e820, "SRAT": self.srat, "SLIT": self.slit,
+            "HMAT: memory domain, initiator": list(self.hmat_domains.items()),
+            "HMAT: initiator, target, latency": list(self.hmat_latencies.items()),
+            "/proc/iomem": self.iomem, "dax devices": self.dax, "nodes": self.sections["nodes"],
+        }
+        return [line for title, items in parts.items() for line in [f"{title}:", *(f"    {item}" for item in items)]]
 
     @property
     def hmem(self) -> dict[str, int]:

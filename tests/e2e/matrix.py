@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the guests' tests combine with what: few boots in which each pair of values meets.
+
+A fault that one value causes shows in any row with that value, and one that two of them cause together in
+the row where these two meet. To boot every combination would take hours and find little more."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields
+from itertools import combinations, product
+
+from matrix_layouts import LAYOUTS
+
+Value = tuple[str, str]  # axis and value
+Pair = tuple[Value, Value]
+
+AXES: dict[str, tuple[str, ...]] = {
+    "emulator": ("7.2", "10.0", "10.2", "11.1"),
+    "firmware": ("seabios", "ovmf"),
+    "machine": ("q35", "pc"),
+    "layout": tuple(LAYOUTS),
+    "backend": ("ram", "memfd", "hugepages", "file"),
+    "kernel": ("bookworm", "forky"),
+}
+
+# Pairs that no row can have, and why.
+IMPOSSIBLE: dict[Pair, str] = {}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One guest: a value of each axis, in the order of AXES."""
+
+    emulator: str
+    firmware: str
+    machine: str
+    layout: str
+    backend: str
+    kernel: str
+
+    def __str__(self) -> str:
+        return "-".join(astuple(self))
+
+    @property
+    def host(self) -> str:
+        """The Debian whose libvirtd has this guest: bookworm's backports have 11.3, forky 12.8. Only the newer one
+        gives distances and latencies to a cell without memory, and only it is there where stock QEMU is."""
+        return "forky" if self.emulator == "11.1" or self.layout == "hmat" else "bookworm"
+
+    def pairs(self) -> Iterator[Pair]:
+        """The pairs of values that meet in this row."""
+        return combinations(((field.name, getattr(self, field.name)) for field in fields(self)), 2)
+
+
+def all_pairs() -> set[Pair]:
+    """Each two values of different axes."""
+    return {((one, left), (other, right))
+            for one, other in combinations(AXES, 2) for left, right in product(AXES[one], AXES[other])}
+
+
+def choose_rows() -> list[Row]:
+    """Rows in which all possible pairs meet: each time the row that adds the most new ones. Of equal ones the
+    row whose values had the fewest rows so far, then the first, so that the result is always the same."""
+    every = {row: frozenset(row.pairs()) for row in (Row(*values) for values in product(*AXES.values()))}
+    candidates = {row: pairs for row, pairs in every.items() if pairs.isdisjoint(IMPOSSIBLE)}
+    missing = all_pairs() - set(IMPOSSIBLE)
+    used: Counter[str] = Counter()
+    rows: list[Row] = []
+    while missing:
+        best = max(candidates, key=lambda row: (
+            len(candidates[row] & missing), -sum(used[value] for value in astuple(row))))
+        if missing.isdisjoint(candidates[best]):
+            raise AssertionError(f"no row can have the pairs {sorted(missing)}")
+        rows.append(best)
+        used.update(astuple(best))
+        missing -= candidates[best]
+    return rows
+
+
+ROWS = choose_rows()
