@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The demo: one domain with SPM through stock libvirtd to its guest, each step shown and checked."""
 
+import os
 import re
 import sys
 import textwrap
+from pathlib import Path
 
 from argv import Argv
 from daemon import Daemon, DaemonError
@@ -136,6 +138,7 @@ def show_guest(domain: Defined, firmware: str) -> None:
     Show.lines([str(r) for r in report.iomem if WINDOW <= r.start <= DIMM.end])
     print("  the map that follows from these:")
     print("\n".join(draw(report)), flush=True)
+    keep(seen, domain, firmware)
     check_guest(seen)
 
 
@@ -163,6 +166,27 @@ def check_guest(seen: Seen) -> None:
                and all(one.end == after.start for one, after in zip(window, window[1:])))
 
 
+def chosen_firmware() -> list[str]:
+    """What --firmware says, or all."""
+    chosen = os.environ.get("SPM_DEMO_FIRMWARE")
+    return [chosen] if chosen else list(FIRMWARE)
+
+
+def keep(seen: Seen, domain: Defined, firmware: str) -> None:
+    """With --keep: what was seen of the guest, as files."""
+    if "SPM_DEMO_KEEP" not in os.environ:
+        return
+    folder = Path(os.environ["SPM_DEMO_KEEP"]) / f"demo-{firmware}"
+    folder.mkdir(parents=True, exist_ok=True)
+    serial = domain.daemon.folder / f"log/{domain.name}.serial"
+    for name, text in {
+            "domain.xml": domain.text, "stock.xml": domain.daemon.stored_xml(domain.name),
+            "argv": "\n".join(f"{option} {value}" for option, value in seen.argv.options),
+            "serial.log": serial.read_text(errors="replace"), "tables.txt": "\n".join(seen.report.summary())}.items():
+        (folder / name).write_text(text)
+    print(f"  kept in {folder}")
+
+
 def show_all(stack: Stack) -> None:
     """The whole demo."""
     show_domain()
@@ -171,7 +195,7 @@ def show_all(stack: Stack) -> None:
         domain = show_define(daemon, stack)
         show_argv(daemon)
         show_dump(domain)
-        for firmware in FIRMWARE:
+        for firmware in chosen_firmware():
             show_guest(Defined(daemon, stack, "demo", firmware), firmware)
 
 
@@ -181,7 +205,8 @@ def main() -> int:
     except (NotProved, DaemonError, GuestError, LookupError) as error:
         print(f"\nNOT PROVED: {error}", file=sys.stderr)
         return 1
-    print(f"\nProved ({Show.checks} checks): SPM through stock libvirt, seen by guests with SeaBIOS and with OVMF.")
+    print(f"\nProved ({Show.checks} checks): SPM through stock libvirt, seen by guests with"
+          f" {' and with '.join(FIRMWARE_TITLES[name] for name in chosen_firmware())}.")
     return 0
 
 
