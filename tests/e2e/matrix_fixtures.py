@@ -42,7 +42,7 @@ def matrix(hugepages: int, request: pytest.FixtureRequest) -> Iterator[MatrixRun
         yield run
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     """Print what the matrix covered; with --regenerate, write it down when that was all of it."""
     counts = count({outcome: [report.nodeid for report in terminalreporter.getreports(outcome) if report.when != "teardown"
                               and (outcome != "passed" or report.when == "call")]
