@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import libvirt
 import pytest
 from daemon import Daemon
-from domains import Defined, Seen, running
+from domains import Defined, keep_evidence
 from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary  # noqa: F401, pytest's
 from stack import Stack
 
@@ -48,7 +48,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
             result.sections.append(("XML, argv, serial log and tables", str(folder)))
     elif result.failed and Daemon.alive:
         for number, daemon in enumerate(Daemon.alive):
-            daemon.keep_logs(folder / str(number))
+            keep_evidence(daemon, folder / str(number))
             result.sections.append(("libvirtd", daemon.errors()))
         result.sections.append(("logs", str(folder)))
 
@@ -114,14 +114,3 @@ def defined(daemon: Daemon, stack: Stack, request: pytest.FixtureRequest) -> Ite
     domain = Defined(daemon, stack, request.param)
     yield domain
     domain.undefine()
-
-
-@pytest.fixture(scope="module")
-def booted(daemon: Daemon, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Seen]:
-    """The guest of the domain and firmware that the parameter names, booted with the plugin."""
-    domain = Defined(daemon, stack, *request.param)
-    try:
-        with running(domain) as seen:
-            yield seen
-    finally:
-        domain.undefine()

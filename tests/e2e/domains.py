@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The domains of the tests, fitted to the emulator, the guest and the firmware that are there."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from argv import Argv
 from daemon import Daemon
 from lxml import etree
-from report import Report
+from report import Report, last_report
 from stack import Stack
 
 HERE = Path(__file__).parent
@@ -95,3 +96,14 @@ def running(domain: Defined) -> Iterator[Seen]:
                 (process / "environ").read_text().split("\0"), domain.xml())
     finally:
         domain.daemon.virsh("destroy", domain.name)
+
+
+def keep_evidence(daemon: Daemon, folder: Path) -> None:
+    """Keep what there is of a daemon's guests: logs with command lines and serial lines, XML, decoded tables."""
+    daemon.keep_logs(folder)
+    for definition in (daemon.folder / "etc/qemu").glob("*.xml"):
+        shutil.copy(definition, folder)
+    for log in folder.glob("*.serial"):
+        report = last_report(log.read_text(errors="replace"))
+        if report:
+            (folder / f"{log.stem}.tables.txt").write_text("\n".join(report.summary()) + "\n")

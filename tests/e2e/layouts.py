@@ -5,8 +5,6 @@ from report import GIB, MIB, SOFT_RESERVED, SRAT_ENABLED, Affinity, Range
 
 WINDOW = 4 * GIB  # device memory begins here in a guest with little RAM
 SIZE = 256 * MIB  # of each SPM and DIMM
-MAX_MEMORY = 4 * GIB
-RAM = 512 * MIB
 
 # The proximity domain of each SPM, in the order of the XML.
 SPM_NODES = {"single": [1], "two-nodes": [1, 2], "after-dimm": [1]}
@@ -22,9 +20,3 @@ def spm_entries(name: str) -> list[Affinity]:
 def soft_reserved(name: str) -> list[Range]:
     """The E820 ranges of the domain's SPM, not merged."""
     return [Range(entry.start, entry.end, SOFT_RESERVED) for entry in spm_entries(name)]
-
-
-def dimm(name: str) -> Range:
-    """The domain's one DIMM."""
-    start = WINDOW + len(SPM_NODES[name]) * SIZE
-    return Range(start, start + SIZE, "System RAM")

@@ -35,7 +35,8 @@ def hugepages() -> Iterator[int]:
 @pytest.fixture(scope="session")
 def matrix(hugepages: int, request: pytest.FixtureRequest) -> Iterator[MatrixRun]:
     """All jobs that the chosen tests ask for, in their order."""
-    asked = (item.callspec.params.get("facts") for item in request.session.items if hasattr(item, "callspec"))
+    asked = (value for item in request.session.items if hasattr(item, "callspec")
+             for value in item.callspec.params.values())
     jobs = dict.fromkeys(job for job in asked if isinstance(job, Job))
     with MatrixRun([job for job in jobs if lack_of_hugepages(job, hugepages) is None], LOGS) as run:
         request.config.stash[RUN] = run

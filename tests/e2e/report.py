@@ -263,3 +263,9 @@ class Report:
             path.rsplit("/", 1)[1]: int(node)
             for path, node in (line.split() for line in self.sections["hmem"])
         }
+
+
+def last_report(log: str) -> Report | None:
+    """The last whole report in the log of a guest's serial line, if there is one."""
+    whole = re.findall(r"^@@report\n(.*?)^@@end$", log, re.DOTALL | re.MULTILINE)
+    return Report(whole[-1].splitlines()) if whole else None

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What each guest of the matrix sees of its memory: one boot a row, and one behaviour a test."""
 
+import shutil
 from dataclasses import astuple
 from itertools import combinations, product
+from pathlib import Path
 
 import pytest
 from domains import memory_devices
 from matrix import AXES, IMPOSSIBLE, ROWS, all_pairs
-from matrix_guest import DISTANCE, LATENCY, Facts, boot_and_look
-from matrix_run import Job
+from matrix_guest import DISTANCE, LATENCY, Facts, RowGuest, boot_and_look
+from matrix_run import Job, MatrixRun
 from matrix_table import DOCUMENT
-from report import SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE, Range, merged
+from report import SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE, Range, last_report, merged
 
 
 def rows_where(**values: str) -> pytest.MarkDecorator:
@@ -47,6 +49,27 @@ def test_what_is_impossible_has_its_reason() -> None:
 def test_documentation_has_the_rows() -> None:
     lines = [tuple(line.split()[:6]) for line in DOCUMENT.read_text().splitlines()]
     assert [line for line in lines if line and line[0] in AXES["emulator"]] == [astuple(row) for row in ROWS]
+
+
+# ---- what stays of a guest that fails
+
+
+def fail_inside(guest: RowGuest) -> Facts:
+    with guest.booted() as (inside, _):
+        inside.run("false")
+
+
+@pytest.mark.parametrize("job", [Job("fails-on-purpose", ROWS[0], fail_inside)], ids=str)
+def test_guest_that_fails_leaves_all_that_was_seen_of_it(matrix: MatrixRun, job: Job) -> None:
+    _, error = matrix.result(job)
+    assert "'false' ended with status 1" in str(error)
+    folder = Path(str(error).rpartition("all that was seen of it is in ")[2])
+    kept = {file.name: file.read_text() for file in folder.iterdir()}
+    shutil.rmtree(folder)
+    assert sorted(kept) == ["argv", "domain.xml", "serial.log", "stock.xml", "tables.txt"]
+    assert "model='spm'" in kept["domain.xml"] and "model='spm'" not in kept["stock.xml"]
+    assert "spm-memory" in kept["argv"] and "SRAT" in kept["tables.txt"]
+    assert "\n".join(last_report(kept["serial.log"]).summary()) + "\n" == kept["tables.txt"]
 
 
 # ---- what firmware says
