@@ -168,3 +168,16 @@ def test_that_layout_is_refused(facts: Forced) -> None:
     done = run(BUILD / "src" / "virt-spm", "validate", "-", text=xml)
     assert done.returncode == 1
     assert f"<address> of <memory model='spm'> has base='{dimm:#x}', which is above base {spm:#x}" in done.stderr
+
+
+# ---- why room must not lie below SPM of the last cell either: QEMU describes all room as that of the last cell
+
+ROOM_BELOW = [Job(f"room-below-{emulator}", Row(emulator, "seabios", "q35", "room-below", "ram", "bookworm"),
+                  boot_and_look) for emulator in ("10.0", "11.1")]
+
+
+@pytest.mark.parametrize("facts", ROOM_BELOW, indirect=True, ids=str)
+def test_driver_misses_spm_of_the_last_cell_above_room(facts: Facts) -> None:
+    [spm] = facts.spms
+    assert facts.report.soft_reserved == [Range(spm.start, spm.end, "soft reserved")]
+    assert facts.walks == {spm.device.node: Range(facts.window.start, spm.start)}
