@@ -68,7 +68,8 @@ typedef struct {
 static SpmSpan
 spm_span_find(SpmSpan span, const void *what, gsize len)
 {
-    SpmSpan rest = { memmem(span.data, span.len, what, len), 0 };
+    /* an empty file has no data at all, which memmem() does not take */
+    SpmSpan rest = { span.len >= len ? memmem(span.data, span.len, what, len) : NULL, 0 };
 
     if (rest.data)
         rest.len = span.len - (gsize)(rest.data - span.data);
