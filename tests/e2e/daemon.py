@@ -9,8 +9,9 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 from guest import Guest
@@ -74,11 +75,14 @@ class Daemon:
     alive: ClassVar[list["Daemon"]] = []
     hosts: ClassVar[Iterator[str]] = (f"127.0.1.{number}" for number in range(1, 255))
 
-    def __init__(self, stack: Stack, plugin: bool = True, traced: bool = False, settings: str = ""):
-        """With the plugin and its settings, and before it what writes down which functions of the table are called."""
+    def __init__(self, stack: Stack, plugin: bool = True, traced: bool = False, settings: str = "",
+                 before: Sequence[Path] = (), environment: Mapping[str, str] = MappingProxyType({})):
+        """With the plugin and its settings, and before it what writes down which functions of the table are called, or
+        other libraries."""
         if "SPM_SANDBOX" not in os.environ:
             raise DaemonError("not inside scripts/sandbox")
         self.stack, self.plugin, self.traced = stack, plugin, traced
+        self._before, self._environment = before, environment
         self.host = next(Daemon.hosts)
         # A short path: a unix socket's may have 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="libvirt-"))
@@ -136,13 +140,13 @@ class Daemon:
                     ["unshare", "--mount", "--uts", "--propagation", "unchanged", "sh", "-c", START_SCRIPT,
                      "sh", str(self.folder), self.host, self._preload(), str(self.stack.root or "")],
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                    env={**ENVIRONMENT, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
+                    env={**ENVIRONMENT, **self._environment, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
                          "LIBVIRT_SPM_CONF": str(self.folder / "etc/spm.conf"),
                          "LIBVIRT_SPM_CACHE": str(self.folder / "cache/spm")})
             self._wait_ready(ready)
 
     def _preload(self) -> str:
-        parts = [self.stack.tracer] * self.traced + [self.stack.plugin] * self.plugin
+        parts = [*self._before, *[self.stack.tracer] * self.traced, *[self.stack.plugin] * self.plugin]
         return ":".join(map(str, parts))
 
     def _wait_ready(self, ready: socket.socket) -> None:
