@@ -25,3 +25,12 @@ qemu_configure_options() {
     *) echo --disable-download --python=/usr/bin/python3 ;;
     esac
 }
+
+# qemu_sanitize_options VERSION: print what makes an emulator with sanitizers of the above. With them,
+# gcc warns of code that it no longer sees through: warnings are for the other build.
+qemu_sanitize_options() {
+    case $1 in
+    7.2) echo --disable-werror --enable-sanitizers ;;
+    *) echo --disable-werror --enable-asan --enable-ubsan ;;
+    esac
+}
