@@ -43,9 +43,8 @@ TAKES_OTHER_PARAMS = {
 }
 PRIVATE_OTHER = {
     "virDomainMigratePrepare": "protocol 1 has no document",
-    "virDomainMigratePerform": "protocols 1 and 2 have no document at this step",
-    "virDomainMigratePrepare2|virDomainMigratePrepareTunnel": "protocol 2, which QEMU's driver does not speak; "
-    "the document is that of a daemon, which is stock",
+    "virDomainMigratePrepare2|virDomainMigratePrepareTunnel": "protocol 2, which no client of today "
+    "speaks: the document is the migratable one of the source, which is stock",
     "virDomainMigratePrepareTunnel3(Params)?": "called by the source's daemon alone, with a document that is "
     "stock after virDomainMigratePerform3(Params)",
 }

@@ -65,6 +65,9 @@ SPM_INTERPOSED(int, virDomainMigrateToURI2,
 SPM_INTERPOSED(int, virDomainMigrateToURI3,
                (virDomainPtr domain, const char *dest, virTypedParameterPtr params, unsigned int nparams,
                 unsigned int flags))
+SPM_INTERPOSED(int, virDomainMigratePerform,
+               (virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
+                unsigned long flags, const char *name, unsigned long resource))
 SPM_INTERPOSED(char *, virDomainMigrateBegin3,
                (virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
                 unsigned long flags, const char *name, unsigned long resource))

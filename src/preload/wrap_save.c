@@ -32,3 +32,13 @@ virDomainMigrateToURI(virDomainPtr domain, const char *dest, unsigned long flags
                ? spm_libvirt()->virDomainMigrateToURI(domain, dest, flags, name, bandwidth)
                : -1;
 }
+
+/* The protocols before the third, which no client of today speaks, and QEMU's driver still does. */
+SPM_EXPORT int
+virDomainMigratePerform(virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
+                        unsigned long flags, const char *name, unsigned long resource)
+{
+    return spm_contents_move(domain) ? spm_libvirt()->virDomainMigratePerform(
+                                           domain, cookie_in, cookie_in_size, uri, flags, name, resource)
+                                     : -1;
+}

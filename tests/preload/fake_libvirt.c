@@ -79,6 +79,10 @@ OBJECT(virDomainPtr, virDomainMigrate,
 NUMBER(virDomainMigrateToURI,
        (virDomainPtr domain, const char *dest, ULONG flags, const char *name, ULONG bandwidth),
        record(__func__, name))
+NUMBER(virDomainMigratePerform,
+       (virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri, ULONG flags,
+        const char *name, ULONG resource),
+       record(__func__, name))
 OBJECT(virDomainPtr, virDomainMigrate2,
        (virDomainPtr domain, virConnectPtr dest, const char *xml, ULONG flags, const char *name,
         const char *uri, ULONG bandwidth), XML)
