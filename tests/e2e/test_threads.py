@@ -54,9 +54,15 @@ def test_no_error_and_no_memory_kept(stack: Stack, documents: dict[str, list[Pat
     used = {}
     for name, plugin in ("without", False), ("with", True):
         with Daemon(stack, plugin=plugin, environment=FRUGAL) as daemon:
-            load(daemon, CALLS, documents[name])
-            used[name] = resident(daemon)
-    assert used["with"] < used["without"] * 1.02, used
+            sizes = []
+            for _ in range(4):
+                load(daemon, CALLS // 4, documents[name])
+                sizes.append(resident(daemon))
+            used[name] = sizes
+    # What the plugin needs once, its tables and an emulator's answer, is there after the first quarter.
+    kept = {name: sizes[-1] - sizes[0] for name, sizes in used.items()}
+    assert kept["with"] < kept["without"] + used["without"][-1] * 0.02, used
+    assert used["with"][-1] < used["without"][-1] * 1.05
 
 
 @pytest.fixture(scope="module")
