@@ -21,8 +21,6 @@
 /* Where libvirt's system daemon keeps the files of domains, by default. */
 #define SPM_MEMORY_DIR "/var/lib/libvirt/qemu/ram"
 #define SPM_HUGEPAGES_DIR "/dev/hugepages/libvirt/qemu"
-/* The size of the default hugepages of x86, which are mounted there. */
-#define SPM_HUGEPAGE_KIB 2048
 
 #define SPM_SHORT_NAME_CHARACTERS 20
 
@@ -47,38 +45,6 @@ spm_backend_free(SpmBackend *backend)
     g_free(backend);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmBackend, spm_backend_free)
-
-/**
- * spm_qemu_hugepage:
- * @def: a definition
- * @cell: one of its cells
- *
- * Returns: the size in KiB of the <page> of <hugepages> that applies to @cell: one that names the cell,
- *   else one that names none; 0 without hugepages
- */
-guint64
-spm_qemu_hugepage(const SpmDomainDef *def, unsigned int cell)
-{
-    xmlNodePtr hugepages = spm_xml_find(def->root, "memoryBacking/hugepages");
-    g_autoptr(GPtrArray) pages = spm_xml_children(hugepages, NULL, "page");
-    guint64 general = hugepages && pages->len == 0 ? SPM_HUGEPAGE_KIB : 0;
-
-    for (guint i = 0; i < pages->len; i++) {
-        xmlNodePtr page = g_ptr_array_index(pages, i);
-        g_autofree char *nodeset = spm_xml_attr(page, "nodeset");
-        g_autofree char *value = spm_xml_attr(page, "size");
-        g_autofree char *unit = spm_xml_attr(page, "unit");
-        guint64 size = 0;
-
-        if (value)
-            spm_parse_size(value, unit, &size);
-        if (nodeset && spm_cpuset_contains(nodeset, cell))
-            return size;
-        if (!nodeset)
-            general = size;
-    }
-    return general;
-}
 
 static SpmAccess
 spm_find_access(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
