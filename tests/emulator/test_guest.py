@@ -15,7 +15,8 @@ WINDOW = 4 << 30
 def boot_files():
     """The guest's kernel and initramfs, as options."""
     folder = required("SPM_GUEST", "vmlinuz", "scripts/build-guest builds one")
-    return ["-kernel", f"{folder}/vmlinuz", "-initrd", f"{folder}/initrd", "-append", "console=ttyS0 panic=-1"]
+    return ["-kernel", f"{folder}/vmlinuz", "-initrd", f"{folder}/initrd",
+            "-append", "console=ttyS0 panic=-1 no_timer_check"]
 
 
 @pytest.fixture(params=["seabios", "ovmf"])
