@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix import ROWS
 from matrix_guest import Facts
 from matrix_run import Job, MatrixRun, Missing
 from matrix_table import DOCUMENT, count, document, rows_table
@@ -43,18 +42,21 @@ def matrix(hugepages: int, request: pytest.FixtureRequest) -> Iterator[MatrixRun
         yield run
 
 
-def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
-    """Print what the matrix covered; with --regenerate, write it down when that was all of it."""
-    counts = count({outcome: [report.nodeid for report in terminalreporter.getreports(outcome) if report.when != "teardown"
-                              and (outcome != "passed" or report.when == "call")]
-                    for outcome in ("passed", "failed", "error", "skipped")})
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what the matrix covered; with --regenerate, write it down."""
+    # Each test once: not its teardown, and of one that passed not its setup either.
+    nodeids = {outcome: [report.nodeid for report in terminalreporter.getreports(outcome)
+                         if report.when == "call" or (report.when == "setup" and outcome != "passed")]
+               for outcome in ("passed", "failed", "error", "skipped")}
+    counts = count(nodeids)
     if not counts:
         return
     terminalreporter.section("what the matrix covered")
     for line in rows_table(counts):
         terminalreporter.write_line(line)
-    if config.getoption("--regenerate") and len(counts) == len(ROWS):
-        DOCUMENT.write_text(document(counts, sorted(versions(config.stash[RUN]))))
+    if config.getoption("--regenerate"):
+        old = DOCUMENT.read_text() if DOCUMENT.exists() else ""
+        DOCUMENT.write_text(document(counts, versions(config.stash[RUN]), old))
 
 
 def versions(run: MatrixRun) -> set[tuple[str, str, str]]:

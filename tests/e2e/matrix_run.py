@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Boots the guests of the matrix two at a time, ahead of the tests that ask what was seen of them."""
 
+import shutil
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from typing import Any
 
 from daemon import Daemon
 from matrix import Row
-from matrix_guest import RowGuest, part
+from matrix_guest import RowGuest, part, parts_folder
 from stack import Stack
 
 GUESTS_AT_A_TIME = 2  # a guest keeps one core busy
@@ -59,6 +60,7 @@ class MatrixRun:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
         self._stack.close()
+        shutil.rmtree(parts_folder())
 
     def result(self, job: Job) -> tuple[Any, Exception | None]:
         """What came of a job, when its turn has come, or why nothing did."""

@@ -86,6 +86,7 @@ def plug_dimm(guest: RowGuest) -> Plugged:
         memory = Range(beside.spm.end, beside.spm.end + SIZE)
         attach_dimm(guest)
         beside.step("plugged", lambda seen: ram_in(seen, memory) == SIZE)
+        # By its name: for old libvirt it is a DIMM as the carrier of SPM is.
         guest.daemon.call("detach-device-alias", guest.name, alias_of(guest, "dimm"), "--live")
         beside.step("unplugged", lambda seen: ram_in(seen, memory) == 0)
         return Plugged(beside.spm, memory, beside.steps, beside.patterns, guest.evidence)

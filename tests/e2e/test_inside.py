@@ -68,7 +68,7 @@ def snapshot(guest: RowGuest) -> Gone:
     disk = guest.daemon.folder / f"{guest.name}.memory.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "1M"], check=True)
     guest.daemon.call("define", "/dev/stdin",
-                      stdin=guest.xml.replace("<serial ", DISK.format(file=disk) + "\n<serial "))
+                      stdin=guest.xml_now().replace("<serial ", DISK.format(file=disk) + "\n<serial ", 1))
     with guest.booted() as (inside, before):
         device, written = fill(guest, inside, before)
         guest.daemon.call("snapshot-create-as", guest.name, "moment")
