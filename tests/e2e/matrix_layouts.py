@@ -65,10 +65,10 @@ LAYOUTS = {
     "hmat": Layout((spm(1), spm(2)), hmat=True),
 }
 
-# Those that tests of their own are about. In the last one, room is below an SPM of the last cell.
+# Those that tests of their own are about.
 MORE_LAYOUTS = {
     "dimm-with-base": Layout((Device("dimm", 0, offset=128 * MIB), spm(1, 0))),
-    "room-below": Layout((spm(1, 128 * MIB),)),
+    "spm-with-base": Layout((spm(1, 0),)),
 }
 
 
