@@ -167,7 +167,7 @@ class Facts:
     row: Row
     report: Report
     # By proximity domain: what the driver-like program in the guest found there first.
-    walks: dict[int, Range]
+    walks: dict[int, Range | None]
     argv: Argv
     environment: list[str]
     live_xml: str
@@ -201,10 +201,11 @@ class Facts:
         return [placed for placed in self.placed if placed.device.model != "spm"]
 
 
-def walk(guest: Guest, node: int) -> Range:
-    """What a driver in the guest finds that looks for the memory of a proximity domain."""
-    start, size = (int(word, 16) for word in guest.run(f"spm-walk {node}").split())
-    return Range(start, start + size)
+def walk(guest: Guest, node: int) -> Range | None:
+    """What a driver in the guest finds that looks for the memory of a proximity domain, if anything."""
+    words = guest.run(f"spm-walk {node} 2>/dev/null || [ $? = 1 ]").split()
+    start, size = (int(word, 16) for word in words or ("0", "0"))
+    return Range(start, start + size) if words else None
 
 
 class RowGuest:

@@ -129,7 +129,7 @@ class Forced:
 
     below: Range
     spm: Range
-    walked: Range
+    walked: Range | None
     report: Report
     # The same as spm elements.
     xml: str
