@@ -18,8 +18,7 @@ from matrix_layouts import MAX_MEMORY, SLOTS, Device, Layout, Placed, layout_of,
 from report import MIB, Range, Report
 from stack import given
 
-# On a busy machine an emulated timer may come too late for Linux's check of it.
-ARGUMENTS = "console=ttyS0 quiet no_timer_check memhp_default_state=online"
+ARGUMENTS = "console=ttyS0 quiet memhp_default_state=online no_timer_check"
 DISTANCE = 30  # between any two cells of the layout with distances; libvirt leaves out its default, 20
 LATENCY = 100  # nanoseconds, to the memory of cell 0; each further cell has one more
 # Stock QEMU's own device; our series brings the other.
