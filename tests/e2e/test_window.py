@@ -17,6 +17,7 @@ MAX_MEMORY = 16 * GIB
 SLOTS = 2
 REFUSALS = ("usable range for memory devices", "address must be aligned", "backend memory size must be multiple of")
 
+# The last cell is for the room for other memory devices, which may then lie below the SPM.
 DOMAIN = """<domain type='qemu'>
   <name>window</name>
   <maxMemory slots='{slots}' unit='KiB'>{max_memory}</maxMemory>
@@ -32,6 +33,7 @@ DOMAIN = """<domain type='qemu'>
     <numa>
       <cell id='0' cpus='0' memory='{ram}' unit='KiB'/>
       <cell id='1' memory='0' unit='KiB'/>
+      <cell id='2' memory='0' unit='KiB'/>
     </numa>
   </cpu>
   <devices>
