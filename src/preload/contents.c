@@ -2,12 +2,9 @@
 /* Contents that would be lost: QEMU 11.1 saves and migrates a guest without the memory of its sp-mem devices,
  * and says nothing. */
 
-#include <stdlib.h>
-
 #include <libvirt/virterror.h>
 
 #include "plugin.h"
-#include "spm_translate.h"
 #include "spm_xml.h"
 
 static gboolean
@@ -25,8 +22,8 @@ spm_report_loss(virDomainPtr domain)
     g_autofree char *path = spm_settings_path();
     g_autofree char *message = g_strdup_printf(
         "<memory model='spm'> of this domain is QEMU's device 'sp-mem', whose contents are lost when the "
-        "domain "
-        "is saved or migrated; shut the domain down instead, use an emulator that has 'spm-memory', or set "
+        "domain is saved or migrated; shut the domain down instead, use an emulator that has 'spm-memory', "
+        "or set "
         "contents_loss=allow in %s",
         path);
 
@@ -45,15 +42,11 @@ gboolean
 spm_contents_move(virDomainPtr domain)
 {
     const char *device;
-    char *xml;
 
     if (!spm_is_checked(domain))
         return TRUE;
-    xml = spm_libvirt()->virDomainGetXMLDesc(domain, 0);
-    if (!xml)
+    if (!spm_domain_device(domain, &device))
         return FALSE;
-    device = spm_translate_device(xml);
-    free(xml);
     /* one that is shut off has no contents */
     if (!device || spm_qemu_device_moves_contents(device) || spm_libvirt()->virDomainIsActive(domain) == 0)
         return TRUE;

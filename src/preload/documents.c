@@ -66,17 +66,21 @@ spm_options(virConnectPtr conn, SpmQemuOptions *options)
 /**
  * spm_domain_device:
  * @domain: a domain
+ * @device: (out) (transfer none) (nullable): QEMU's name of the device that its SPM is, if it has any
  *
- * Returns: (transfer none) (nullable): QEMU's name of the device that its SPM is, if it has any
+ * Returns: FALSE, with libvirt's error left, when the domain cannot be read
  */
-const char *
-spm_domain_device(virDomainPtr domain)
+gboolean
+spm_domain_device(virDomainPtr domain, const char **device)
 {
     char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, 0);
-    const char *device = xml ? spm_translate_device(xml) : NULL;
 
+    *device = NULL;
+    if (!xml)
+        return FALSE;
+    *device = spm_translate_device(xml);
     free(xml);
-    return device;
+    return TRUE;
 }
 
 static gboolean
@@ -136,8 +140,7 @@ spm_in_domain(virDomainPtr domain, const char **xml, char **stock)
     conn = spm_libvirt()->virDomainGetConnect(domain);
     if (!spm_options(conn, &options))
         return TRUE;
-    device = spm_domain_device(domain);
-    if (device) {
+    if (spm_domain_device(domain, &device) && device) {
         options.device = device;
         options.choose = NULL;
     }

@@ -39,7 +39,7 @@ gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_in(virConnectPtr conn, const char **xml, char **stock);
 gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
 char *spm_out(char *xml);
-const char *spm_domain_device(virDomainPtr domain);
+gboolean spm_domain_device(virDomainPtr domain, const char **device);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
 gboolean spm_contents_move(virDomainPtr domain);
 gboolean spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags);
