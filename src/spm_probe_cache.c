@@ -5,18 +5,15 @@
  * that was replaced is another file. Refusals are not remembered, as what follows them is most often an
  * installation. */
 
-#define _GNU_SOURCE /* secure_getenv */
-
 #include "spm_probe_cache.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
 #include "spm_probe.h"
+#include "spm_settings.h"
 
 #define SPM_CACHE_GROUP "emulator"
 
@@ -79,13 +76,8 @@ spm_memory_store(const char *path, const char *identity, const char *device)
 static char *
 spm_disk_folder(void)
 {
-    const char *chosen = secure_getenv("LIBVIRT_SPM_CACHE");
-
-    if (chosen)
-        return g_strdup(chosen);
-    if (geteuid() == 0)
-        return g_strdup(SPM_LOCALSTATEDIR "/cache/libvirt/spm");
-    return g_build_filename(g_get_user_cache_dir(), "libvirt", "spm", NULL);
+    return spm_settings_place("LIBVIRT_SPM_CACHE", SPM_LOCALSTATEDIR "/cache/libvirt/spm",
+                              g_get_user_cache_dir(), "spm");
 }
 
 static char *

@@ -38,6 +38,25 @@ static const struct {
 };
 
 /**
+ * spm_settings_place:
+ * @variable: an environment variable that chooses another place
+ * @system: the place for root
+ * @folder: the user's own folder of that kind
+ * @name: what it is called below libvirt's part of @folder
+ *
+ * Returns: (transfer full): where a file or folder of ours is
+ */
+char *
+spm_settings_place(const char *variable, const char *system, const char *folder, const char *name)
+{
+    const char *chosen = secure_getenv(variable);
+
+    if (chosen)
+        return g_strdup(chosen);
+    return geteuid() == 0 ? g_strdup(system) : g_build_filename(folder, "libvirt", name, NULL);
+}
+
+/**
  * spm_settings_path:
  *
  * Returns: (transfer full): the file to load: that of the environment variable LIBVIRT_SPM_CONF, else root's
@@ -46,13 +65,8 @@ static const struct {
 char *
 spm_settings_path(void)
 {
-    const char *chosen = secure_getenv("LIBVIRT_SPM_CONF");
-
-    if (chosen)
-        return g_strdup(chosen);
-    if (geteuid() == 0)
-        return g_strdup(SPM_SYSCONFDIR "/libvirt/spm.conf");
-    return g_build_filename(g_get_user_config_dir(), "libvirt", "spm.conf", NULL);
+    return spm_settings_place("LIBVIRT_SPM_CONF", SPM_SYSCONFDIR "/libvirt/spm.conf", g_get_user_config_dir(),
+                              "spm.conf");
 }
 
 static void

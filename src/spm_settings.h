@@ -15,5 +15,6 @@ typedef struct {
     gboolean allow_contents_loss;
 } SpmSettings;
 
+char *spm_settings_place(const char *variable, const char *system, const char *folder, const char *name);
 char *spm_settings_path(void);
 void spm_settings_load(const char *path, SpmSettings *settings, SpmFaults *faults);
