@@ -82,16 +82,20 @@ spm_version_of_library(void *handle)
 }
 
 /* A daemon's log shows what it was given; whatever else loads libvirt has its own output. */
-static void
-spm_log_armed(void *handle)
+static gboolean
+spm_has_log(void)
 {
     static const char *const daemons[] = { "libvirtd", "virtqemud", "virtproxyd", NULL };
-    unsigned long version = spm_version_of_library(handle);
+
+    return g_strv_contains(daemons, program_invocation_short_name);
+}
+
+static void
+spm_log_armed(unsigned long version)
+{
     g_autofree char *name = spm_libvirt_version_name(version);
     guint count = 0;
 
-    if (!libvirt.armed || !g_strv_contains(daemons, program_invocation_short_name))
-        return;
 #define SPM_INTERPOSED(type, name, parameters) count++;
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
@@ -116,7 +120,8 @@ spm_libvirt_init(void)
             xmlInitParser();
             spm_resolve_all(handle);
             spm_load_settings();
-            spm_log_armed(handle);
+            if (libvirt.armed && spm_has_log())
+                spm_log_armed(spm_version_of_library(handle));
         }
         g_once_init_leave(&done, handle ? 1 : 2);
     }
