@@ -217,6 +217,12 @@ static const SpmCommand spm_commands[] = {
     { "probe", SPM_EMULATOR, spm_probe },         { "doctor", NULL, spm_doctor },
 };
 
+static gboolean
+spm_takes_document(const SpmCommand *command)
+{
+    return g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
+}
+
 /* How a layout can be drawn, by --format; the first is the default. */
 static const struct {
     const char *name;
@@ -308,7 +314,7 @@ spm_read(const char *file, GError **error)
 static gboolean
 spm_prepare(const SpmCommand *command, SpmCall *call, GError **error)
 {
-    if (g_strcmp0(command->argument, SPM_DOCUMENT) != 0)
+    if (!spm_takes_document(command))
         return TRUE;
     if (call->emulator && !(call->qemu.device = spm_probe_emulator(call->emulator, error)))
         return FALSE;
@@ -400,8 +406,6 @@ spm_options_parse(SpmOptions *options, int *argc, char ***argv, GError **error)
 static int
 spm_options_check(const SpmOptions *options, const SpmCommand *command)
 {
-    gboolean with_document = g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
-
     if (options->reverse && command->run != spm_translate)
         return spm_usage("--reverse goes with 'translate'");
     if (options->format && command->run != spm_layout)
@@ -410,7 +414,7 @@ spm_options_check(const SpmOptions *options, const SpmCommand *command)
         return spm_usage("--root goes with 'doctor'");
     if (options->emulator && command->run == spm_probe)
         return spm_usage("--emulator does not go with 'probe', whose argument it is");
-    if ((options->device || options->libvirt_version) && !with_document)
+    if ((options->device || options->libvirt_version) && !spm_takes_document(command))
         return spm_usage("--device and --libvirt-version do not go with '%s'", command->name);
     if (options->device && options->emulator)
         return spm_usage("--device and --emulator exclude each other");
@@ -421,7 +425,7 @@ spm_options_check(const SpmOptions *options, const SpmCommand *command)
 static int
 spm_call_fill(SpmCall *call, const SpmOptions *options, const SpmCommand *command, const char *argument)
 {
-    gboolean with_document = g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
+    gboolean with_document = spm_takes_document(command);
 
     if (!spm_format_find(options->format, call))
         return spm_usage("there is no format '%s'; it may be text or svg", options->format);
