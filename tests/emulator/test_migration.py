@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The contents of specific purpose memory move, and a destination that differs is refused."""
 
+import os
 import time
 
 import pytest
@@ -40,29 +41,28 @@ def contents(machine, address=WINDOW):
     return b"".join(machine.read(address + at, MIB) for at in range(0, SIZE, MIB))
 
 
+def wait_until(machine, *states):
+    """Wait until a migration is in one of some states; return which."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        status = machine.qmp("query-migrate").get("status")
+        if status in states:
+            return status
+        assert time.monotonic() < end, f"{status}\n{machine.log()}"
+        time.sleep(0.02)
+
+
 # exec: rather than file:, which QEMU 7.2 does not have.
 def migrate_to(machine, file):
     machine.qmp("migrate", uri=f"exec:cat >{file}")
-    end = time.monotonic() + DEADLINE
-    while True:
-        status = machine.qmp("query-migrate")["status"]
-        if status == "completed":
-            return
-        assert status not in ("failed", "cancelled") and time.monotonic() < end, machine.log()
-        time.sleep(0.02)
+    assert wait_until(machine, "completed", "failed", "cancelled") == "completed", machine.log()
 
 
 def load(machine, file):
     """Load a state into a machine that waits for one; return whether it was taken."""
     try:
         machine.qmp("migrate-incoming", uri=f"exec:cat {file}")
-        end = time.monotonic() + DEADLINE
-        while True:
-            status = machine.qmp("query-migrate").get("status")
-            if status in ("completed", "failed"):
-                return status == "completed"
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        return wait_until(machine, "completed", "failed") == "completed"
     except (AssertionError, OSError):
         if machine.wait() == 0:
             raise
@@ -138,6 +138,47 @@ def test_spm_is_refused_for_a_guest_without(start, tmp_path, kind):
     destination = start(*board(kind), *spm(), "-incoming", "defer")
     assert not load(destination, tmp_path / "state")
     assert "spm-memory device 'spm0' is here" in destination.log()
+
+
+def test_guest_that_left_its_source_is_not_lost(start, tmp_path):
+    """With postcopy, what is found too much comes too late for a refusal."""
+    uri = f"unix:{tmp_path}/socket"
+    source = start(*board(), accel="tcg")
+    destination = start(*board(), *spm(), "-incoming", "defer", accel="tcg")
+    for machine in source, destination:
+        machine.qmp("migrate-set-capabilities", capabilities=[
+            {"capability": "postcopy-ram", "state": True}, {"capability": "return-path", "state": True}])
+    destination.qmp("migrate-incoming", uri=uri)
+    # So slow that it is not done before it becomes postcopy.
+    source.qmp("migrate-set-parameters", **{"max-bandwidth": 65536})
+    source.qmp("migrate", uri=uri)
+    wait_until(source, "active")
+    source.qmp("migrate-start-postcopy")
+    source.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 30})
+    assert wait_until(source, "completed", "failed", "postcopy-paused") == "completed"
+    assert wait_until(destination, "completed", "failed") == "completed"
+    assert "warning: spm-memory device 'spm0' is here" in destination.log()
+    assert destination.qmp("query-status")["running"]
+
+
+def test_reset_of_a_destination_that_waits_does_no_harm(start, tmp_path):
+    source = start(*board(), *spm())
+    fill(source, 1)
+    migrate_to(source, tmp_path / "state")
+    destination = start(*board(), *spm(), "-incoming", "defer")
+    # The state comes in two parts. The first is larger than a pipe, so that the reset comes after
+    # the emulator has read what is sent ahead of the contents.
+    first = (tmp_path / "state").stat().st_size // 2
+    assert first > MIB
+    os.mkfifo(tmp_path / "go")
+    file, gate = tmp_path / "state", tmp_path / "go"
+    destination.qmp("migrate-incoming",
+                    uri=f"exec:head -c {first} {file} && cat {gate} && tail -c +{first + 1} {file}")
+    with open(gate, "wb"):
+        destination.qmp("system_reset")
+        assert destination.qmp("query-status")["status"] == "inmigrate"
+    assert wait_until(destination, "completed", "failed") == "completed", destination.log()
+    assert contents(destination) == pattern(1)
 
 
 def test_guests_without_spm_move_as_before(start, tmp_path):
