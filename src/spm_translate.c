@@ -475,34 +475,48 @@ spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *general, SpmFaults *faul
     return count;
 }
 
+/* The device that the carriers of @domain become, or @found where that one counts. */
+static const char *
+spm_domain_carrier_device(xmlNodePtr domain, const char *found)
+{
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+
+    for (guint i = 0; i < memories->len; i++) {
+        const char *device;
+
+        if (spm_find_carrier_override(domain, g_ptr_array_index(memories, i), &device) &&
+            (!found || !spm_qemu_device_moves_contents(device)))
+            found = device;
+    }
+    return found;
+}
+
 /**
  * spm_translate_device:
  * @xml: a document of stock libvirt
+ * @device: (out) (transfer none) (nullable): QEMU's name of the device that its carriers become; one that
+ *   loses its contents before one that does not. NULL when it has no carrier
+ * @error: set on failure: SPM_ERROR_DOCUMENT
  *
- * Returns: (transfer none) (nullable): QEMU's name of the device that its carriers become; one that loses
- *   its contents before one that does not. NULL when it has no carrier
+ * Returns: FALSE when @xml names a device but cannot be read, so that nobody knows what it has
  */
-const char *
-spm_translate_device(const char *xml)
+gboolean
+spm_translate_device(const char *xml, const char **device, GError **error)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse(xml, faults) : NULL;
-    g_autoptr(GPtrArray) domains = doc ? spm_domain_nodes(doc) : g_ptr_array_new();
-    const char *found = NULL;
+    g_autoptr(GPtrArray) domains = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
 
-    for (guint i = 0; i < domains->len; i++) {
-        xmlNodePtr domain = g_ptr_array_index(domains, i);
-        g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
-
-        for (guint j = 0; j < memories->len; j++) {
-            const char *device;
-
-            if (spm_find_carrier_override(domain, g_ptr_array_index(memories, j), &device) &&
-                (!found || !spm_qemu_device_moves_contents(device)))
-                found = device;
-        }
-    }
-    return found;
+    *device = NULL;
+    if (!spm_translate_out_concerns(xml))
+        return TRUE;
+    doc = spm_xml_parse(xml, faults);
+    if (!spm_faults_to_error(faults, error))
+        return FALSE;
+    domains = spm_domain_nodes(doc);
+    for (guint i = 0; i < domains->len; i++)
+        *device = spm_domain_carrier_device(g_ptr_array_index(domains, i), *device);
+    return TRUE;
 }
 
 /**

@@ -7,7 +7,7 @@ import re
 import pytest
 from programs import PLUGIN, run
 from documents import ARGV, TRANSLATE, XML2XML, document
-from symbols import DEVICE, GIVES_XML, INTERPOSED, TAKES_XML
+from symbols import DEVICE, GIVES_XML, INTERPOSED, NO_XML, TAKES_XML
 
 LIVE, CONFIG, MIGRATABLE = "1", "2", "8"
 
@@ -212,3 +212,12 @@ def test_an_attached_device_is_validated(call, stock_domain):
     device = DEVICE_XML.replace("<node>1<", "<node>4<")
     output = call("virDomainAttachDeviceFlags", device, flags=CONFIG, domain=stock_domain()).stdout
     assert f"code={VIR_ERR_CONFIG_UNSUPPORTED} " in output and "virDomainDefineXML:" not in output
+
+
+@pytest.mark.parametrize("function", NO_XML)
+def test_a_domain_that_cannot_be_read_is_not_saved(function, call, tmp_path):
+    path = tmp_path / "domain.xml"
+    path.write_text(STOCK.replace("spm-memory", "sp-mem").replace("</devices>", ""))
+    output = call(function, "-", domain=[path]).stdout
+    assert f"code={VIR_ERR_XML_ERROR} line 43: the document is not well-formed XML: " in output
+    assert ("result: -1" in output or "result: (null)" in output) and f"{function}:" not in output

@@ -74,13 +74,17 @@ gboolean
 spm_domain_device(virDomainPtr domain, const char **device)
 {
     char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, 0);
+    g_autoptr(GError) error = NULL;
+    gboolean read;
 
     *device = NULL;
     if (!xml)
         return FALSE;
-    *device = spm_translate_device(xml);
+    read = spm_translate_device(xml, device, &error);
+    if (!read)
+        spm_report_error(spm_libvirt()->virDomainGetConnect(domain), error);
     free(xml);
-    return TRUE;
+    return read;
 }
 
 static gboolean
