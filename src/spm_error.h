@@ -12,13 +12,13 @@
  * @SPM_ERROR_DOCUMENT: not well-formed XML, or XML that is never read (a DTD, an outsized document)
  * @SPM_ERROR_XML: an spm element breaks its grammar
  * @SPM_ERROR_CONFIG: the grammar is fine, the domain could not work
- * @SPM_ERROR_NOT_FOUND: what is to be changed is not there
+ * @SPM_ERROR_REPORTED: who was asked has reported the failure already
  */
 typedef enum {
     SPM_ERROR_DOCUMENT,
     SPM_ERROR_XML,
     SPM_ERROR_CONFIG,
-    SPM_ERROR_NOT_FOUND,
+    SPM_ERROR_REPORTED,
 } SpmErrorCode;
 
 GQuark spm_error_quark(void);

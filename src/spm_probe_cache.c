@@ -7,8 +7,12 @@
 
 #include "spm_probe_cache.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
@@ -16,6 +20,9 @@
 #include "spm_settings.h"
 
 #define SPM_CACHE_GROUP "emulator"
+
+/* The most answers that are remembered; when there are more, all are forgotten. */
+#define SPM_CACHE_MAX 64
 
 /* What tells the file from another one, in words. NULL when there is none. */
 static char *
@@ -28,6 +35,21 @@ spm_file_identity(const char *path)
     return g_strdup_printf("inode %ju:%ju size %jd mtime %jd.%09ld ctime %jd.%09ld", (uintmax_t)info.st_dev,
                            (uintmax_t)info.st_ino, (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec,
                            info.st_mtim.tv_nsec, (intmax_t)info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+}
+
+/* TRUE when the file is a program itself (elf(5)), not a script that starts one. */
+static gboolean
+spm_is_binary(const char *path)
+{
+    static const char magic[] = { 0x7f, 'E', 'L', 'F' };
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    char start[sizeof(magic)];
+    gboolean is = fd >= 0 && read(fd, start, sizeof(start)) == sizeof(start) &&
+                  memcmp(start, magic, sizeof(magic)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is;
 }
 
 /* ---- in memory ---- */
@@ -66,6 +88,9 @@ spm_memory_store(const char *path, const char *identity, const char *device)
 
     answer->identity = g_strdup(identity);
     answer->device = device;
+    /* a host has a few emulators; a client with many files gets nothing but more questions */
+    if (spm_answers && g_hash_table_size(spm_answers) >= SPM_CACHE_MAX)
+        g_hash_table_remove_all(spm_answers);
     if (!spm_answers)
         spm_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_answer_free);
     g_hash_table_replace(spm_answers, g_strdup(path), answer);
@@ -108,6 +133,29 @@ spm_disk_find(const char *path, const char *identity)
     return spm_qemu_device_find(device);
 }
 
+/* TRUE for the names that spm_disk_file() makes. */
+static gboolean
+spm_is_answer_name(const char *name)
+{
+    return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}
+
+/* Forgets all answers when there are as many as may be. */
+static void
+spm_disk_bound(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (spm_is_answer_name(name))
+            g_ptr_array_add(files, g_build_filename(folder, name, NULL));
+    }
+    for (guint i = 0; files->len >= SPM_CACHE_MAX && i < files->len; i++)
+        g_unlink(g_ptr_array_index(files, i));
+}
+
 /* Where nothing can be written, the next process asks again. */
 static void
 spm_disk_store(const char *path, const char *identity, const char *device)
@@ -119,17 +167,48 @@ spm_disk_store(const char *path, const char *identity, const char *device)
     g_key_file_set_string(file, SPM_CACHE_GROUP, "path", path);
     g_key_file_set_string(file, SPM_CACHE_GROUP, "identity", identity);
     g_key_file_set_string(file, SPM_CACHE_GROUP, "device", device);
+    spm_disk_bound(folder);
     if (g_mkdir_with_parents(folder, 0700) == 0)
         g_key_file_save_to_file(file, name, NULL);
 }
 
+/* The answer for a file of that identity, if it is remembered. */
+static const char *
+spm_recall(const char *emulator, const char *identity)
+{
+    const char *device = spm_memory_find(emulator, identity);
+
+    if (device)
+        return device;
+    device = spm_disk_find(emulator, identity);
+    if (device)
+        spm_memory_store(emulator, identity, device);
+    return device;
+}
+
+/**
+ * spm_probe_recall:
+ * @emulator: the absolute path of a QEMU, by its real name (see realpath())
+ *
+ * Runs nothing. May be called by several threads.
+ *
+ * Returns: (transfer none) (nullable): what spm_probe_cached() remembers of it
+ */
+const char *
+spm_probe_recall(const char *emulator)
+{
+    g_autofree char *identity = spm_file_identity(emulator);
+
+    return identity ? spm_recall(emulator, identity) : NULL;
+}
+
 /**
  * spm_probe_cached:
- * @emulator: the absolute path of a QEMU
+ * @emulator: see spm_probe_recall()
  * @error: set on failure, see spm_probe_emulator()
  *
- * spm_probe_emulator(), for which an emulator is run only once. May be called by several threads, which do
- * not wait for each other.
+ * spm_probe_emulator(), for which an emulator is run only once. A script is run each time: what it starts may
+ * change while it stays the same. May be called by several threads, which do not wait for each other.
  *
  * Returns: (transfer none): the name of its device, or NULL
  */
@@ -138,19 +217,16 @@ spm_probe_cached(const char *emulator, GError **error)
 {
     g_autofree char *identity = spm_file_identity(emulator);
     g_autofree char *identity_after = NULL;
-    const char *device = identity ? spm_memory_find(emulator, identity) : NULL;
+    const char *device = identity ? spm_recall(emulator, identity) : NULL;
 
     if (device)
         return device;
-    device = identity ? spm_disk_find(emulator, identity) : NULL;
-    if (!device) {
-        device = spm_probe_emulator(emulator, error);
-        identity_after = spm_file_identity(emulator);
-        /* replaced while it ran: the answer may be of either file */
-        if (!device || !identity || g_strcmp0(identity, identity_after) != 0)
-            return device;
-        spm_disk_store(emulator, identity, device);
-    }
+    device = spm_probe_emulator(emulator, error);
+    identity_after = spm_file_identity(emulator);
+    /* replaced while it ran: the answer may be of either file */
+    if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_is_binary(emulator))
+        return device;
+    spm_disk_store(emulator, identity, device);
     spm_memory_store(emulator, identity, device);
     return device;
 }

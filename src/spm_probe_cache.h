@@ -5,4 +5,5 @@
 
 #include <glib.h>
 
+const char *spm_probe_recall(const char *emulator);
 const char *spm_probe_cached(const char *emulator, GError **error);

@@ -520,6 +520,32 @@ spm_translate_device(const char *xml, const char **device, GError **error)
 }
 
 /**
+ * spm_translate_has_carrier:
+ * @xml: a document of stock libvirt
+ * @alias: an alias
+ *
+ * Returns: TRUE when a carrier of the document has that alias; FALSE as well when it cannot be read
+ */
+gboolean
+spm_translate_has_carrier(const char *xml, const char *alias)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse(xml, faults) : NULL;
+    xmlNodePtr domain = doc ? xmlDocGetRootElement(doc) : NULL;
+    g_autoptr(GPtrArray) memories = domain ? spm_memory_nodes(domain) : g_ptr_array_new();
+
+    for (guint i = 0; i < memories->len; i++) {
+        xmlNodePtr memory = g_ptr_array_index(memories, i);
+        g_autofree char *name = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
+        const char *device;
+
+        if (g_strcmp0(name, alias) == 0 && spm_find_carrier_override(domain, memory, &device))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/**
  * spm_translate_in:
  * @xml: a document
  * @options: for which device and libvirt

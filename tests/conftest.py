@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import tempfile
 
 import pytest
@@ -32,11 +33,15 @@ def public_folder():
 
 @pytest.fixture
 def emulator(public_folder):
-    """Make an emulator that runs a script for "-device help"."""
-    def make(script):
+    """Make an emulator that runs a script for "-device help": a program, or the script itself."""
+    def make(script, program=True):
         path = public_folder / "qemu"
         path.unlink(missing_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
+        if program:
+            shutil.copy(BUILD / "tests" / "fake-emulator", path)
+            path.with_name("qemu.sh").write_text(script + "\n")
+        else:
+            path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         return path
     return make
@@ -49,7 +54,7 @@ def call(request, tmp_path):
     linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
     with Python's bindings."""
     def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=(), domain=(),
-               settings="device=spm-memory", **environment):
+               settings="device=spm-memory", program="call-libvirt", **environment):
         library = BUILD / "tests" / f"libvirt-{fake}.so"
         (tmp_path / "libvirt.so.0").unlink(missing_ok=True)
         (tmp_path / "libvirt.so.0").symlink_to(library)
@@ -58,7 +63,9 @@ def call(request, tmp_path):
         env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload),
                "LIBVIRT_SPM_CONF": str(tmp_path / "spm.conf"), "LIBVIRT_SPM_CACHE": str(tmp_path / "cache"),
                **environment}
-        done = run(BUILD / "tests" / "call-libvirt", function, connection, flags, *domain, text=xml,
+        (tmp_path / program).unlink(missing_ok=True)
+        (tmp_path / program).symlink_to(BUILD / "tests" / "call-libvirt")
+        done = run(tmp_path / program, function, connection, flags, *domain, text=xml,
                    env=env)
         assert done.returncode == 0, done.stderr
         return done

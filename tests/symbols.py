@@ -7,9 +7,10 @@ from programs import ROOT
 
 TABLE = (ROOT / "src" / "preload" / "symbols.h").read_text()
 INTERPOSED = re.findall(r"^SPM_INTERPOSED\(.*?, (vir\w+)", TABLE, re.M)
+EXPORTED = INTERPOSED + re.findall(r"^SPM_INTERPOSED_OPTIONAL\(.*?, (vir\w+)", TABLE, re.M)
 GIVES_XML = [name for name in INTERPOSED if name.endswith("GetXMLDesc")]
 DEVICE = [name for name in INTERPOSED if re.search("(Attach|Update|Detach)Device", name)]
-# saved or migrated as it is
-NO_XML = ["virDomainSave", "virDomainManagedSave", "virDomainMigrate", "virDomainMigrateToURI",
-          "virDomainMigratePerform"]
+# saved, dumped or migrated as it is
+NO_XML = ["virDomainSave", "virDomainManagedSave", "virDomainCoreDump", "virDomainCoreDumpWithFormat",
+          "virDomainMigrate", "virDomainMigrateToURI", "virDomainMigratePerform"]
 TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE + NO_XML]

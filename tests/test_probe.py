@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which device an emulator has: asked by virt-spm, and by the plugin for a domain that comes in."""
 
+import contextlib
+import os
+import pathlib
+import signal
 import subprocess
+import time
 
 import pytest
 from programs import BUILD
@@ -17,13 +22,13 @@ VIR_ERR_CONFIG_UNSUPPORTED = 67
 def lists(*devices):
     """A script that lists devices as QEMU does, and leaves a trace that it ran."""
     lines = "; ".join(f"""echo 'name "{device}", desc "memory"'""" for device in ["pc-dimm", *devices])
-    return f'echo >>"$0.runs"; [ "$6 $7" = "-device help" ] && {{ {lines}; }}'
+    # A folder: it may write no files.
+    return f'mktemp -d "$0.runs.XXXXXX" >/dev/null; [ "$6 $7" = "-device help" ] && {{ {lines}; }}'
 
 
 def runs(path):
     """How often an emulator of lists() was asked."""
-    trace = path.with_name(path.name + ".runs")
-    return len(trace.read_text()) if trace.exists() else 0
+    return len([*path.parent.glob("*.runs.*")])
 
 
 def domain(path):
@@ -44,7 +49,7 @@ def test_emulator_is_asked_for_its_device(devices, chosen, virt_spm, emulator):
 @pytest.mark.parametrize("script,message", [
     ("""echo 'name "pc-dimm"'""", NO_DEVICE),
     ("exec sleep 100", "did not answer within 10 seconds"),
-    ("sleep 100 & exit 0", "did not answer within 10 seconds"),
+    ("sleep 100 & exit 0", NO_DEVICE),
     ("exec yes", NO_DEVICE),
 ])
 def test_unfit_emulator(script, message, virt_spm, emulator):
@@ -59,17 +64,87 @@ def test_missing_emulator(virt_spm, tmp_path):
     assert done.stderr.startswith(f"virt-spm: <emulator> '{tmp_path}/qemu' does not run")
 
 
+def told(emulator, folder, script):
+    """What an emulator writes into a pipe that it knows by its name, as it may write no files."""
+    pipe = folder / "seen"
+    os.mkfifo(pipe, 0o666)
+    pipe.chmod(0o666)
+    path = emulator(f"{{ {script}; }} >{pipe}")
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        with open(folder / "secret", "w", encoding="ascii") as secret:
+            subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True,
+                           pass_fds=[secret.fileno()], check=False)
+        try:
+            return reader.communicate(timeout=30)[0].splitlines()
+        finally:
+            reader.kill()
+
+
 def test_emulator_inherits_nothing(emulator, public_folder):
-    seen = public_folder / "seen"
-    path = emulator(f"{{ env; readlink /proc/$$/fd/*; id -u; id -G; grep CapEff /proc/$$/status; }} >{seen}")
-    with open(public_folder / "secret", "w", encoding="ascii") as secret:
-        subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True,
-                       pass_fds=[secret.fileno()], check=False)
-    lines = seen.read_text().splitlines()
+    lines = told(emulator, public_folder, "env; readlink /proc/self/fd/*; id -u; id -G; grep CapEff /proc/self/status")
     assert {line.split("=")[0] for line in lines if "=" in line} <= {"PATH", "LC_ALL", "PWD", "_"}
-    assert secret.name not in lines
+    assert str(public_folder / "secret") not in lines
     user, groups, capabilities = lines[-3:]
     assert user != "0" and "0" not in groups.split() and int(capabilities.split()[1], 16) == 0
+
+
+def test_emulator_has_limits(emulator, public_folder):
+    lines = told(emulator, public_folder, "cat /proc/self/limits; grep -E 'SigBlk|SigIgn' /proc/self/status; pwd; echo $$")
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in lines if line.startswith("Max ")}
+    assert limits["Max cpu time"] == ["10", "10"]
+    assert limits["Max file size"] == limits["Max core file size"] == ["0", "0"]
+    assert limits["Max address space"] == [str(2 << 30)] * 2
+    assert limits["Max processes"] == ["512", "512"]
+    assert [line.split()[1] for line in lines if line.startswith("Sig")] == ["0" * 16] * 2
+    assert lines[-2:] == ["/", "1"], "the first process of its own namespace"
+
+
+def processes(marker):
+    """The processes in whose command line a word is."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marker in (folder / "cmdline").read_text():
+                found.append(folder.name)
+    return found
+
+
+@pytest.mark.parametrize("script,answered", [
+    ("setsid sleep {} & exit 0", True),
+    ("(setsid setsid sleep {} >/dev/null 2>&1 </dev/null &) & exit 0", True),
+    ("trap '' TERM HUP; setsid sleep {} & sleep {}", False),
+])
+def test_nothing_of_an_emulator_outlives_the_answer(script, answered, virt_spm, emulator):
+    marker = f"1{os.getpid()}.{len(script)}"
+    done = virt_spm("argv", "--emulator", emulator(script.format(marker, marker)), SINGLE)
+    assert ("did not answer" in done.stderr) == (not answered)
+    assert processes(marker) == []
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_emulator_does_not_outlive_who_asked(signal_number, emulator):
+    marker = f"1{os.getpid()}.{int(signal_number)}"
+    path = emulator(f"setsid sleep {marker} & sleep {marker}")
+    with subprocess.Popen([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE]) as asking:
+        wait_for(lambda: len(processes(marker)) == 2)
+        asking.send_signal(signal_number)
+    wait_for(lambda: processes(marker) == [])
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("device", ["spm-memory", "sp-mem"])
+def test_children_that_are_not_collected_are_no_trouble(device, emulator, tmp_path):
+    """A program that ignores SIGCHLD has no zombies, and waitpid() fails in it."""
+    path = emulator(lists(device))
+    done = subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN), check=False)
+    assert done.returncode == 0 and f'"driver":"{device}"' in done.stdout
 
 
 @pytest.mark.parametrize("device", ["spm-memory", "sp-mem"])
@@ -81,7 +156,7 @@ def test_a_domain_gets_the_device_of_its_emulator(device, call, emulator):
 def test_the_default_emulator_is_that_of_libvirt(call, emulator):
     text = SPM.replace("    <emulator>/usr/bin/qemu-system-x86_64</emulator>\n", "")
     done = call("virDomainDefineXML", text, settings="", FAKE_EMULATOR=str(emulator(lists("sp-mem"))))
-    assert "capabilities: x86_64 q35 qemu\n" in done.stdout
+    assert "capabilities: default x86_64 q35 qemu\n" in done.stdout
     assert "value='sp-mem'" in done.stdout
 
 
@@ -131,6 +206,38 @@ def test_an_emulator_is_asked_once(call, emulator):
     for _ in range(3):
         assert "value='sp-mem'" in call("virDomainDefineXML", domain(path), settings="").stdout
     assert runs(path) == 1
+
+
+def test_one_emulator_has_many_names(call, emulator, tmp_path):
+    path = emulator(lists("sp-mem"))
+    (path.parent / "link").symlink_to(path)
+    for name in [path, f"{path.parent}/./{path.name}", f"//{path}", f"{path.parent}/../{path.parent.name}/link"]:
+        assert "value='sp-mem'" in call("virDomainDefineXML", domain(name), settings="").stdout
+    assert runs(path) == 1 and len([*(tmp_path / "cache").iterdir()]) == 1
+
+
+def test_the_cache_has_a_bound(call, emulator, tmp_path):
+    path = emulator(lists("sp-mem"))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for number in range(100):
+        (cache / f"{number:064x}").touch()
+    (cache / "not-ours").touch()
+    call("virDomainDefineXML", domain(path), settings="")
+    assert len([*cache.iterdir()]) == 2 and (cache / "not-ours").exists()
+
+
+def test_a_script_is_asked_each_time(call, emulator, tmp_path):
+    """What it starts may be another program the next time."""
+    for device in ["sp-mem", "spm-memory"]:
+        inner = emulator(lists(device), program=False)
+        inner.rename(inner.with_name("inner"))
+        path = inner.with_name("outer")
+        if not path.exists():
+            path.write_text(f'#!/bin/sh\nexec {inner.with_name("inner")} "$@"\n')
+            path.chmod(0o755)
+        assert f"value='{device}'" in call("virDomainDefineXML", domain(path), settings="").stdout
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_replaced_emulator_is_asked_again(call, emulator):

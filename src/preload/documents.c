@@ -7,6 +7,7 @@
 
 #include "plugin.h"
 #include "spm_translate.h"
+#include "spm_xml.h"
 
 /**
  * spm_report:
@@ -38,10 +39,21 @@ spm_report_error(virConnectPtr conn, const GError *error)
         [SPM_ERROR_DOCUMENT] = VIR_ERR_XML_ERROR,
         [SPM_ERROR_XML] = VIR_ERR_XML_ERROR,
         [SPM_ERROR_CONFIG] = VIR_ERR_CONFIG_UNSUPPORTED,
-        [SPM_ERROR_NOT_FOUND] = VIR_ERR_DEVICE_MISSING,
     };
 
     spm_report(conn, codes[error->code], error->message);
+}
+
+/**
+ * spm_connection:
+ * @domain: a domain
+ *
+ * Returns: (transfer none) (nullable): its connection
+ */
+virConnectPtr
+spm_connection(virDomainPtr domain)
+{
+    return spm_libvirt()->virDomainGetConnect(domain);
 }
 
 /**
@@ -63,30 +75,6 @@ spm_options(virConnectPtr conn, SpmQemuOptions *options)
            spm_libvirt()->virConnectGetLibVersion(conn, &options->libvirt_version) == 0;
 }
 
-/**
- * spm_domain_device:
- * @domain: a domain
- * @device: (out) (transfer none) (nullable): QEMU's name of the device that its SPM is, if it has any
- *
- * Returns: FALSE, with libvirt's error left, when the domain cannot be read
- */
-gboolean
-spm_domain_device(virDomainPtr domain, const char **device)
-{
-    char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, 0);
-    g_autoptr(GError) error = NULL;
-    gboolean read;
-
-    *device = NULL;
-    if (!xml)
-        return FALSE;
-    read = spm_translate_device(xml, device, &error);
-    if (!read)
-        spm_report_error(spm_libvirt()->virDomainGetConnect(domain), error);
-    free(xml);
-    return read;
-}
-
 static gboolean
 spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, const char **xml, char **stock)
 {
@@ -99,8 +87,24 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, const char **xml,
     }
     if (g_error_matches(error, SPM_ERROR, SPM_ERROR_DOCUMENT))
         return TRUE;
-    spm_report_error(conn, error);
+    if (!g_error_matches(error, SPM_ERROR, SPM_ERROR_REPORTED))
+        spm_report_error(conn, error);
     return FALSE;
+}
+
+/**
+ * spm_concerns:
+ * @conn: the connection of the call
+ * @xml: (nullable): a document that a client sent
+ * @options: (out): what to translate it for
+ *
+ * Returns: TRUE when @xml may have an spm element, and is to be read: libvirt lets the connection make the
+ * call
+ */
+gboolean
+spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options)
+{
+    return xml && spm_translate_in_concerns(xml) && spm_options(conn, options) && spm_gate(conn);
 }
 
 /**
@@ -118,8 +122,32 @@ spm_in(virConnectPtr conn, const char **xml, char **stock)
 {
     SpmQemuOptions options;
 
-    return !*xml || !spm_translate_in_concerns(*xml) || !spm_options(conn, &options) ||
-           spm_in_with(conn, &options, xml, stock);
+    return !spm_concerns(conn, *xml, &options) || spm_in_with(conn, &options, xml, stock);
+}
+
+/* spm_in() for a document that is to take the place of @stored, which libvirt has and which is freed: what is
+ * saved or runs has the device that its emulator had when it was started, whatever the emulator would say
+ * now. */
+static gboolean
+spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, const char **xml, char **stock)
+{
+    g_autoptr(GError) error = NULL;
+    const char *device;
+    gboolean known;
+
+    if (!stored)
+        return FALSE;
+    known = spm_translate_device(stored, &device, &error);
+    free(stored);
+    if (!known) {
+        spm_report_error(conn, error);
+        return FALSE;
+    }
+    if (device) {
+        options->device = device;
+        options->choose = NULL;
+    }
+    return spm_in_with(conn, options, xml, stock);
 }
 
 /**
@@ -128,27 +156,86 @@ spm_in(virConnectPtr conn, const char **xml, char **stock)
  * @xml: see spm_in()
  * @stock: see spm_in()
  *
- * What runs, or is saved, has the device that its emulator had when it was started.
- *
  * Returns: see spm_in()
  */
 gboolean
 spm_in_domain(virDomainPtr domain, const char **xml, char **stock)
 {
+    virConnectPtr conn = spm_connection(domain);
     SpmQemuOptions options;
-    virConnectPtr conn;
-    const char *device;
 
-    if (!*xml || !spm_translate_in_concerns(*xml) || !spm_libvirt()->armed)
-        return TRUE;
-    conn = spm_libvirt()->virDomainGetConnect(domain);
-    if (!spm_options(conn, &options))
-        return TRUE;
-    if (spm_domain_device(domain, &device) && device) {
-        options.device = device;
-        options.choose = NULL;
-    }
-    return spm_in_with(conn, &options, xml, stock);
+    return !spm_concerns(conn, *xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainGetXMLDesc(domain, 0), &options, xml, stock);
+}
+
+/**
+ * spm_in_managed_save:
+ * @domain: the domain of the call
+ * @xml: see spm_in()
+ * @stock: see spm_in()
+ *
+ * Returns: see spm_in()
+ */
+gboolean
+spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock)
+{
+    virConnectPtr conn = spm_connection(domain);
+    SpmQemuOptions options;
+
+    return !spm_concerns(conn, *xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), &options, xml,
+                           stock);
+}
+
+/**
+ * spm_in_image:
+ * @conn: the connection of the call
+ * @file: (nullable): the saved domain
+ * @xml: see spm_in()
+ * @stock: see spm_in()
+ *
+ * Returns: see spm_in()
+ */
+gboolean
+spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock)
+{
+    SpmQemuOptions options;
+
+    return !file || !spm_concerns(conn, *xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, 0), &options, xml,
+                           stock);
+}
+
+/* What libvirt has of the snapshot or checkpoint that @xml describes, or of its domain when there is none
+ * yet. */
+static char *
+spm_stored_moment(virDomainPtr domain, const char *xml, SpmMomentReader read_moment)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_xml_parse(xml, faults);
+    g_autofree char *name = doc ? spm_xml_content(spm_xml_find(xmlDocGetRootElement(doc), "name")) : NULL;
+    char *stored = name ? read_moment(domain, name) : NULL;
+
+    return stored ? stored : spm_libvirt()->virDomainGetXMLDesc(domain, 0);
+}
+
+/**
+ * spm_in_moment:
+ * @domain: the domain of the call
+ * @read_moment: gets what libvirt has of a snapshot or checkpoint of that name
+ * @xml: see spm_in()
+ * @stock: see spm_in()
+ *
+ * Returns: see spm_in()
+ */
+gboolean
+spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock)
+{
+    virConnectPtr conn = spm_connection(domain);
+    SpmQemuOptions options;
+
+    return !spm_concerns(conn, *xml, &options) ||
+           spm_in_place_of(conn, spm_stored_moment(domain, *xml, read_moment), &options, xml, stock);
 }
 
 /**

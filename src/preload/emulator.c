@@ -41,22 +41,40 @@ spm_default_emulator(virConnectPtr conn, const SpmDomainDef *def)
     return doc ? spm_xml_content(spm_xml_find(xmlDocGetRootElement(doc), "path")) : NULL;
 }
 
-static gboolean
-spm_is_program(const char *path)
+/* The program that a path leads to, by its one real name, or NULL when it leads to none. */
+static char *
+spm_real_program(const char *path)
 {
+    g_autofree char *real = path && g_path_is_absolute(path) ? realpath(path, NULL) : NULL;
     struct stat info;
 
-    return path && g_path_is_absolute(path) && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
-           access(path, X_OK) == 0;
+    if (!real || stat(real, &info) < 0 || !S_ISREG(info.st_mode) || access(real, X_OK) < 0)
+        return NULL;
+    return g_steal_pointer(&real);
+}
+
+/* Whether libvirt runs @emulator for this connection: it has then done so, as its own user. */
+static gboolean
+spm_libvirt_runs(virConnectPtr conn, const char *emulator, const char *arch, GError **error)
+{
+    char *xml = spm_libvirt()->virConnectGetDomainCapabilities(conn, emulator, arch, NULL, NULL, 0);
+    gboolean runs = xml != NULL;
+
+    free(xml);
+    if (!runs)
+        g_set_error(error, SPM_ERROR, SPM_ERROR_REPORTED, "libvirt does not run '%s'", emulator);
+    return runs;
 }
 
 /**
  * spm_emulator_device:
  * @def: a valid definition
  * @data: the connection that it came by
- * @error: set on failure, see spm_probe_emulator()
+ * @error: set on failure: SPM_ERROR_REPORTED when libvirt does not run the emulator for that connection, with
+ *   libvirt's error left; otherwise see spm_probe_emulator()
  *
- * A SpmQemuChooser. What is wrong with the emulator itself is left to libvirt to say.
+ * A SpmQemuChooser. A path that leads to no program is left to libvirt to report. A program that has not been
+ * asked yet is run only if libvirt runs it for the same connection.
  *
  * Returns: (transfer none): QEMU's name of the device, or NULL
  */
@@ -65,9 +83,20 @@ spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error)
 {
     virConnectPtr conn = data;
     g_autofree char *emulator = NULL;
+    g_autofree char *program = NULL;
+    const char *device;
 
     if (!spm_is_here(conn))
         return SPM_DEVICE_UNASKED;
     emulator = def->emulator ? g_strdup(def->emulator) : spm_default_emulator(conn, def);
-    return spm_is_program(emulator) ? spm_probe_cached(emulator, error) : SPM_DEVICE_UNASKED;
+    program = spm_real_program(emulator);
+    if (!program)
+        return SPM_DEVICE_UNASKED;
+    device = spm_probe_recall(program);
+    if (device)
+        return device;
+    /* libvirt has just named its own choice, by the same function */
+    if (def->emulator && !spm_libvirt_runs(conn, emulator, def->arch, error))
+        return NULL;
+    return spm_probe_cached(program, error);
 }

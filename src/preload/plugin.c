@@ -45,10 +45,12 @@ spm_resolve_all(void *handle)
     libvirt.armed = TRUE;
 #define SPM_RESOLVE(name, required) *(void **)&libvirt.name = spm_resolve(handle, #name, required);
 #define SPM_INTERPOSED(type, name, parameters) SPM_RESOLVE(name, TRUE)
+#define SPM_INTERPOSED_OPTIONAL(type, name, parameters) SPM_RESOLVE(name, FALSE)
 #define SPM_CALLED(type, name, parameters) SPM_RESOLVE(name, TRUE)
 #define SPM_OPTIONAL(type, name, parameters) SPM_RESOLVE(name, FALSE)
 #include "symbols.h"
 #undef SPM_INTERPOSED
+#undef SPM_INTERPOSED_OPTIONAL
 #undef SPM_CALLED
 #undef SPM_OPTIONAL
 #undef SPM_RESOLVE
@@ -81,9 +83,13 @@ spm_version_of_library(void *handle)
     return version;
 }
 
-/* A daemon's log shows what it was given; whatever else loads libvirt has its own output. */
-static gboolean
-spm_has_log(void)
+/**
+ * spm_is_daemon:
+ *
+ * Returns: TRUE in one of libvirt's daemons, which act for others and have a log; FALSE in their clients
+ */
+gboolean
+spm_is_daemon(void)
 {
     static const char *const daemons[] = { "libvirtd", "virtqemud", "virtproxyd", NULL };
 
@@ -97,10 +103,12 @@ spm_log_armed(unsigned long version)
     guint count = 0;
 
 #define SPM_INTERPOSED(type, name, parameters) count++;
+#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
 #undef SPM_INTERPOSED
+#undef SPM_INTERPOSED_OPTIONAL
 #undef SPM_CALLED
 #undef SPM_OPTIONAL
     fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %s%s\n", count, name,
@@ -120,7 +128,7 @@ spm_libvirt_init(void)
             xmlInitParser();
             spm_resolve_all(handle);
             spm_load_settings();
-            if (libvirt.armed && spm_has_log())
+            if (libvirt.armed && spm_is_daemon())
                 spm_log_armed(spm_version_of_library(handle));
         }
         g_once_init_leave(&done, handle ? 1 : 2);

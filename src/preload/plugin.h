@@ -5,18 +5,24 @@
 
 #include <glib.h>
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #include "qemu_spm_caps.h"
 #include "spm_settings.h"
 
 #define SPM_EXPORT __attribute__((visibility("default")))
 
+/* libvirt's virErrorLogPriorityFunc, which no header that is installed declares. */
+typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
+
 /* The compiler checks the table against libvirt's headers, as far as they declare a function. */
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
+#define SPM_INTERPOSED_OPTIONAL SPM_INTERPOSED
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
 #undef SPM_INTERPOSED
+#undef SPM_INTERPOSED_OPTIONAL
 #undef SPM_CALLED
 #undef SPM_OPTIONAL
 
@@ -24,22 +30,35 @@ typedef struct {
     gboolean armed; /* every symbol that is needed was found */
     SpmSettings settings;
 #define SPM_INTERPOSED(type, name, parameters) type(*name) parameters;
+#define SPM_INTERPOSED_OPTIONAL SPM_INTERPOSED
 #define SPM_CALLED SPM_INTERPOSED
 #define SPM_OPTIONAL SPM_INTERPOSED
 #include "symbols.h"
 #undef SPM_INTERPOSED
+#undef SPM_INTERPOSED_OPTIONAL
 #undef SPM_CALLED
 #undef SPM_OPTIONAL
 } SpmLibvirt;
 
 const SpmLibvirt *spm_libvirt(void);
+gboolean spm_is_daemon(void);
+gboolean spm_gate(virConnectPtr conn);
+
+/* Gets what libvirt has of a snapshot or checkpoint; NULL when there is none of that name. To be freed by
+ * free(). */
+typedef char *(*SpmMomentReader)(virDomainPtr domain, const char *name);
+
 void spm_report(virConnectPtr conn, int code, const char *message);
 void spm_report_error(virConnectPtr conn, const GError *error);
+virConnectPtr spm_connection(virDomainPtr domain);
 gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
+gboolean spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options);
 gboolean spm_in(virConnectPtr conn, const char **xml, char **stock);
 gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
+gboolean spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock);
+gboolean spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock);
+gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock);
 char *spm_out(char *xml);
-gboolean spm_domain_device(virDomainPtr domain, const char **device);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
 gboolean spm_contents_move(virDomainPtr domain);
 gboolean spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags);

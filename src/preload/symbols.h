@@ -3,12 +3,16 @@
  *
  * Included again and again, each time with other meanings of the macros:
  *   SPM_INTERPOSED(type, name, parameters)  exported by the plugin in place of libvirt's
- *   SPM_CALLED(type, name, parameters)      called only; all of them must be there
- *   SPM_OPTIONAL(type, name, parameters)    called if it is there
+ *   SPM_CALLED(type, name, parameters)      called only; all of these and of those above must be there
+ *   SPM_INTERPOSED_OPTIONAL(...), SPM_OPTIONAL(...)  the same, of functions that libvirt may lack
  * No include guard, for that reason.
  *
- * The virDomainMigrate*3 functions and the last two are private, yet every libvirt from 9.0 to 12.8 exports
- * them for its own daemons (src/libvirt_internal.h, src/util/virerror.h), and their types have not changed. */
+ * Whatever takes a document, saves a domain, or changes a device passes the gate (gate.c) before the plugin does
+ * anything for it. What gives a document is called first, and libvirt has then let the connection have it.
+ *
+ * The virDomainMigrate*3 functions, virSetErrorLogPriorityFunc and the last two are private, yet every libvirt
+ * from 9.0 to 12.8 exports them for its own daemons (src/libvirt_internal.h, src/util/virerror.h), and their
+ * types have not changed. */
 
 /* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))
@@ -33,6 +37,9 @@ SPM_INTERPOSED(int, virDomainSaveImageDefineXML,
 SPM_INTERPOSED(int, virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainSave, (virDomainPtr domain, const char *file))
 SPM_INTERPOSED(int, virDomainManagedSave, (virDomainPtr domain, unsigned int flags))
+SPM_INTERPOSED(int, virDomainCoreDump, (virDomainPtr domain, const char *to, unsigned int flags))
+SPM_INTERPOSED(int, virDomainCoreDumpWithFormat,
+               (virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags))
 SPM_INTERPOSED(int, virDomainSaveFlags,
                (virDomainPtr domain, const char *file, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainSaveParams,
@@ -98,6 +105,11 @@ SPM_INTERPOSED(int, virDomainDetachDevice, (virDomainPtr domain, const char *xml
 SPM_INTERPOSED(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags))
 
+/* What a daemon logs of an error. */
+SPM_INTERPOSED_OPTIONAL(void, virSetErrorLogPriorityFunc, (SpmErrorPriority function))
+
+SPM_CALLED(int, virGetLastErrorCode, (void))
+SPM_CALLED(void, virResetLastError, (void))
 SPM_CALLED(const char *, virConnectGetType, (virConnectPtr conn))
 SPM_CALLED(char *, virConnectGetURI, (virConnectPtr conn))
 SPM_CALLED(int, virConnectGetLibVersion, (virConnectPtr conn, unsigned long *version))
@@ -106,7 +118,12 @@ SPM_CALLED(char *, virConnectGetDomainCapabilities,
             const char *virttype, unsigned int flags))
 SPM_CALLED(virConnectPtr, virDomainGetConnect, (virDomainPtr domain))
 SPM_CALLED(int, virDomainIsActive, (virDomainPtr domain))
-SPM_CALLED(int, virDomainFree, (virDomainPtr domain))
+SPM_CALLED(virDomainSnapshotPtr, virDomainSnapshotLookupByName,
+           (virDomainPtr domain, const char *name, unsigned int flags))
+SPM_CALLED(int, virDomainSnapshotFree, (virDomainSnapshotPtr snapshot))
+SPM_CALLED(virDomainCheckpointPtr, virDomainCheckpointLookupByName,
+           (virDomainPtr domain, const char *name, unsigned int flags))
+SPM_CALLED(int, virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint))
 SPM_CALLED(void, virReportErrorHelper,
            (int domain, int code, const char *file, const char *function, size_t line, const char *format, ...))
 SPM_OPTIONAL(void, virDispatchError, (virConnectPtr conn))

@@ -1,141 +1,106 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Wrappers of functions that attach, update or detach one device.
  *
- * SPM is there from the boot of a guest to its end, so a running one is refused. In a domain's
- * configuration the device is changed by defining the changed domain, under libvirt's own checks. */
+ * SPM is there from the boot of a guest to its end, so that a running guest's is refused. So is that of a
+ * domain's configuration: libvirt changes one device under a lock of its own, which nothing outside of it can
+ * take, and what is read, changed and defined without that lock undoes what others change meanwhile. */
+
+#include <stdlib.h>
+#include <string.h>
 
 #include <libvirt/virterror.h>
 
 #include "plugin.h"
-#include "spm_device.h"
+#include "spm_translate.h"
+#include "spm_xml.h"
 
-/* Whether @flags reach the running guest. */
+/* TRUE when @xml is a <memory model='spm'>. */
 static gboolean
-spm_is_live(virDomainPtr domain, unsigned int flags)
+spm_device_is_spm(const char *xml)
 {
-    if (flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG))
-        return flags & VIR_DOMAIN_AFFECT_LIVE;
-    return spm_libvirt()->virDomainIsActive(domain) == 1;
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_xml_parse(xml, faults);
+    xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
+
+    return root && spm_xml_is(root, NULL, "memory") && spm_memory_node_is_spm(root);
 }
 
 static int
-spm_change_config(virDomainPtr domain, SpmDeviceAction action, const char *device,
-                  const SpmQemuOptions *options)
+spm_refuse_device(virDomainPtr domain)
 {
-    const SpmLibvirt *libvirt = spm_libvirt();
-    virConnectPtr conn = libvirt->virDomainGetConnect(domain);
-    g_autofree char *xml =
-        libvirt->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-    g_autofree char *changed = NULL;
-    g_autoptr(GError) error = NULL;
-    virDomainPtr defined;
-
-    if (!xml)
-        return -1;
-    changed = spm_device_change(xml, action, device, options, &error);
-    if (!changed) {
-        spm_report_error(conn, error);
-        return -1;
-    }
-    defined = libvirt->virDomainDefineXML(conn, changed);
-    if (!defined)
-        return -1;
-    libvirt->virDomainFree(defined);
-    return 0;
+    spm_report(
+        spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED,
+        "<memory model='spm'> cannot be attached, updated or detached by itself, as a guest has it from its "
+        "boot to its end; change the definition of the domain (virsh edit, or virt-xml --edit), and shut the "
+        "domain down and start it again if it runs");
+    return -1;
 }
 
-/* Does @action when @xml is an spm element. Returns FALSE when it is not, and libvirt is to see to it. */
+/* Whether the plugin is to refuse the device, and libvirt is not to see it. */
 static gboolean
-spm_change(virDomainPtr domain, SpmDeviceAction action, const char *xml, unsigned int flags, int *result)
+spm_is_refused(virDomainPtr domain, const char *xml)
 {
     SpmQemuOptions options;
 
-    if (!xml || !spm_libvirt()->armed || !spm_device_is_spm(xml) ||
-        !spm_options(spm_libvirt()->virDomainGetConnect(domain), &options))
-        return FALSE;
-    if (spm_is_live(domain, flags)) {
-        spm_report(
-            spm_libvirt()->virDomainGetConnect(domain), VIR_ERR_OPERATION_UNSUPPORTED,
-            "<memory model='spm'> cannot be attached, updated or detached while the domain runs; change "
-            "its configuration (virsh ... --config) and start it anew");
-        *result = -1;
-    } else {
-        *result = spm_change_config(domain, action, xml, &options);
-    }
-    return TRUE;
+    return spm_concerns(spm_connection(domain), xml, &options) && spm_device_is_spm(xml);
 }
 
 SPM_EXPORT int
 virDomainAttachDevice(virDomainPtr domain, const char *xml)
 {
-    int result;
-
-    if (spm_change(domain, SPM_DEVICE_ATTACH, xml, VIR_DOMAIN_AFFECT_LIVE, &result))
-        return result;
-    return spm_libvirt()->virDomainAttachDevice(domain, xml);
+    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
+                                       : spm_libvirt()->virDomainAttachDevice(domain, xml);
 }
 
 SPM_EXPORT int
 virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    int result;
-
-    if (spm_change(domain, SPM_DEVICE_ATTACH, xml, flags, &result))
-        return result;
-    return spm_libvirt()->virDomainAttachDeviceFlags(domain, xml, flags);
+    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
+                                       : spm_libvirt()->virDomainAttachDeviceFlags(domain, xml, flags);
 }
 
 SPM_EXPORT int
 virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    int result;
-
-    if (spm_change(domain, SPM_DEVICE_UPDATE, xml, flags, &result))
-        return result;
-    return spm_libvirt()->virDomainUpdateDeviceFlags(domain, xml, flags);
+    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
+                                       : spm_libvirt()->virDomainUpdateDeviceFlags(domain, xml, flags);
 }
 
 SPM_EXPORT int
 virDomainDetachDevice(virDomainPtr domain, const char *xml)
 {
-    int result;
-
-    if (spm_change(domain, SPM_DEVICE_DETACH, xml, VIR_DOMAIN_AFFECT_LIVE, &result))
-        return result;
-    return spm_libvirt()->virDomainDetachDevice(domain, xml);
+    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
+                                       : spm_libvirt()->virDomainDetachDevice(domain, xml);
 }
 
 SPM_EXPORT int
 virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    int result;
-
-    if (spm_change(domain, SPM_DEVICE_DETACH, xml, flags, &result))
-        return result;
-    return spm_libvirt()->virDomainDetachDeviceFlags(domain, xml, flags);
+    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
+                                       : spm_libvirt()->virDomainDetachDeviceFlags(domain, xml, flags);
 }
 
-/* The element that means the domain's SPM of this alias, or NULL when it has no such SPM. */
-static char *
-spm_describe_alias(virDomainPtr domain, const char *alias, unsigned int flags)
+/* Whether one of the carriers of a domain has the alias; @flags say which of the domain's two documents is
+ * meant. */
+static gboolean
+spm_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
 {
-    unsigned int which = spm_is_live(domain, flags) ? 0 : VIR_DOMAIN_XML_INACTIVE;
-    g_autofree char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, which);
+    char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
+    gboolean has = xml && spm_translate_has_carrier(xml, alias);
 
-    if (!xml || !spm_device_domain_has_alias(xml, alias))
-        return NULL;
-    return g_markup_printf_escaped("<memory model='spm'><alias name='%s'/></memory>", alias);
+    free(xml);
+    return has;
 }
 
 SPM_EXPORT int
 virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned int flags)
 {
-    /* only aliases of the user's own can be those of SPM */
-    gboolean possible = alias && g_str_has_prefix(alias, "ua-") && spm_libvirt()->armed;
-    g_autofree char *device = possible ? spm_describe_alias(domain, alias, flags) : NULL;
-    int result;
+    SpmQemuOptions options;
 
-    if (spm_change(domain, SPM_DEVICE_DETACH, device, flags, &result))
-        return result;
+    /* only aliases of the user's own can be those of SPM */
+    if (alias && g_str_has_prefix(alias, "ua-") && spm_options(spm_connection(domain), &options) &&
+        spm_gate(spm_connection(domain)) &&
+        (spm_has_carrier(domain, alias, 0) || spm_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE)))
+        return spm_refuse_device(domain);
     return spm_libvirt()->virDomainDetachDeviceAlias(domain, alias, flags);
 }

@@ -93,8 +93,9 @@ virDomainSaveImageDefineXML(virConnectPtr conn, const char *file, const char *xm
 {
     g_autofree char *stock = NULL;
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainSaveImageDefineXML(conn, file, xml, flags)
-                                      : -1;
+    return spm_in_image(conn, file, &xml, &stock)
+               ? spm_libvirt()->virDomainSaveImageDefineXML(conn, file, xml, flags)
+               : -1;
 }
 
 SPM_EXPORT int
@@ -102,7 +103,7 @@ virDomainManagedSaveDefineXML(virDomainPtr domain, const char *xml, unsigned int
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_in_managed_save(domain, &xml, &stock)
                ? spm_libvirt()->virDomainManagedSaveDefineXML(domain, xml, flags)
                : -1;
 }
@@ -122,7 +123,31 @@ virDomainRestoreFlags(virConnectPtr conn, const char *file, const char *xml, uns
 {
     g_autofree char *stock = NULL;
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainRestoreFlags(conn, file, xml, flags) : -1;
+    return spm_in_image(conn, file, &xml, &stock)
+               ? spm_libvirt()->virDomainRestoreFlags(conn, file, xml, flags)
+               : -1;
+}
+
+static char *
+spm_read_snapshot(virDomainPtr domain, const char *name)
+{
+    virDomainSnapshotPtr snapshot = spm_libvirt()->virDomainSnapshotLookupByName(domain, name, 0);
+    char *xml = snapshot ? spm_libvirt()->virDomainSnapshotGetXMLDesc(snapshot, 0) : NULL;
+
+    if (snapshot)
+        spm_libvirt()->virDomainSnapshotFree(snapshot);
+    return xml;
+}
+
+static char *
+spm_read_checkpoint(virDomainPtr domain, const char *name)
+{
+    virDomainCheckpointPtr checkpoint = spm_libvirt()->virDomainCheckpointLookupByName(domain, name, 0);
+    char *xml = checkpoint ? spm_libvirt()->virDomainCheckpointGetXMLDesc(checkpoint, 0) : NULL;
+
+    if (checkpoint)
+        spm_libvirt()->virDomainCheckpointFree(checkpoint);
+    return xml;
 }
 
 SPM_EXPORT virDomainSnapshotPtr
@@ -130,7 +155,8 @@ virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int fl
 {
     g_autofree char *stock = NULL;
 
-    return spm_contents_move_in_snapshot(domain, xml, flags) && spm_in_domain(domain, &xml, &stock)
+    return spm_contents_move_in_snapshot(domain, xml, flags) &&
+                   spm_in_moment(domain, spm_read_snapshot, &xml, &stock)
                ? spm_libvirt()->virDomainSnapshotCreateXML(domain, xml, flags)
                : NULL;
 }
@@ -140,7 +166,7 @@ virDomainCheckpointCreateXML(virDomainPtr domain, const char *xml, unsigned int 
 {
     g_autofree char *stock = NULL;
 
-    return spm_in_domain(domain, &xml, &stock)
+    return spm_in_moment(domain, spm_read_checkpoint, &xml, &stock)
                ? spm_libvirt()->virDomainCheckpointCreateXML(domain, xml, flags)
                : NULL;
 }

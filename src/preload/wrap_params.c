@@ -34,11 +34,26 @@ spm_param_is_document(const virTypedParameter *param)
     return param->type == VIR_TYPED_PARAM_STRING && g_strv_contains(spm_param_names, param->field);
 }
 
-/* spm_in(), or spm_in_domain() if there is one, for every document among @params, which is replaced by a copy
- * when one of them changes. The caller's own are left as they are. */
+/* What a call is about: a domain that there is, or a file with a saved one, or neither. */
+typedef struct {
+    virConnectPtr conn;
+    virDomainPtr domain;
+    const char *file;
+} SpmSubject;
+
 static gboolean
-spm_in_params(virConnectPtr conn, virDomainPtr domain, virTypedParameterPtr *params, int nparams,
-              SpmParams *stock)
+spm_in_subject(const SpmSubject *subject, const char **xml, char **stock)
+{
+    if (subject->domain)
+        return spm_in_domain(subject->domain, xml, stock);
+    return subject->file ? spm_in_image(subject->conn, subject->file, xml, stock)
+                         : spm_in(subject->conn, xml, stock);
+}
+
+/* Translates every document among @params, which is replaced by a copy when one of them changes. The caller's
+ * own are left as they are. */
+static gboolean
+spm_in_params(const SpmSubject *subject, virTypedParameterPtr *params, int nparams, SpmParams *stock)
 {
     for (int i = 0; *params && i < nparams; i++) {
         g_autofree char *document = NULL;
@@ -46,7 +61,7 @@ spm_in_params(virConnectPtr conn, virDomainPtr domain, virTypedParameterPtr *par
 
         if (!spm_param_is_document(&(*params)[i]))
             continue;
-        if (domain ? !spm_in_domain(domain, &xml, &document) : !spm_in(conn, &xml, &document))
+        if (!spm_in_subject(subject, &xml, &document))
             return FALSE;
         if (!document)
             continue;
@@ -61,12 +76,24 @@ spm_in_params(virConnectPtr conn, virDomainPtr domain, virTypedParameterPtr *par
     return TRUE;
 }
 
+/* The value of the first parameter of that name, as libvirt takes it. */
+static const char *
+spm_param_text(virTypedParameterPtr params, int nparams, const char *name)
+{
+    for (int i = 0; params && i < nparams; i++) {
+        if (params[i].type == VIR_TYPED_PARAM_STRING && strcmp(params[i].field, name) == 0)
+            return params[i].value.s;
+    }
+    return NULL;
+}
+
 SPM_EXPORT int
 virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags)
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) &&
+                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
                : -1;
 }
@@ -74,9 +101,10 @@ virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparam
 SPM_EXPORT int
 virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags)
 {
+    const SpmSubject subject = { conn, NULL, spm_param_text(params, nparams, VIR_DOMAIN_SAVE_PARAM_FILE) };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(conn, NULL, &params, (int)nparams, &stock)
+    return spm_in_params(&subject, &params, nparams, &stock)
                ? spm_libvirt()->virDomainRestoreParams(conn, params, nparams, flags)
                : -1;
 }
@@ -87,7 +115,8 @@ virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr 
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) &&
+                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
                : NULL;
 }
@@ -98,7 +127,8 @@ virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterP
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) &&
+                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
                : -1;
 }
@@ -109,7 +139,8 @@ virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, i
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) &&
+                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
                                                              cookie_out_size, flags)
                : NULL;
@@ -122,7 +153,7 @@ virDomainMigratePrepare3Params(virConnectPtr conn, virTypedParameterPtr params, 
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(conn, NULL, &params, (int)nparams, &stock)
+    return spm_in_params(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePrepare3Params(conn, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                uri_out, flags)
@@ -136,7 +167,8 @@ virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedPa
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) && spm_in_params(NULL, domain, &params, (int)nparams, &stock)
+    return spm_contents_move(domain) &&
+                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                flags)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Wrappers of functions that save or migrate a domain and take no document. */
+/* Wrappers of functions that save, dump or migrate a domain and take no document. */
 
 #include "plugin.h"
 
@@ -13,6 +13,23 @@ SPM_EXPORT int
 virDomainManagedSave(virDomainPtr domain, unsigned int flags)
 {
     return spm_contents_move(domain) ? spm_libvirt()->virDomainManagedSave(domain, flags) : -1;
+}
+
+/* A dump of the memory alone is not written by migration, and has the whole of it. */
+SPM_EXPORT int
+virDomainCoreDump(virDomainPtr domain, const char *to, unsigned int flags)
+{
+    return flags & VIR_DUMP_MEMORY_ONLY || spm_contents_move(domain)
+               ? spm_libvirt()->virDomainCoreDump(domain, to, flags)
+               : -1;
+}
+
+SPM_EXPORT int
+virDomainCoreDumpWithFormat(virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags)
+{
+    return flags & VIR_DUMP_MEMORY_ONLY || spm_contents_move(domain)
+               ? spm_libvirt()->virDomainCoreDumpWithFormat(domain, to, dumpformat, flags)
+               : -1;
 }
 
 SPM_EXPORT virDomainPtr

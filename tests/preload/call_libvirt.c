@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #define SPM_INTERPOSED(type, name, parameters) typedef type(*name##_function) parameters;
+#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "preload/symbols.h"
@@ -48,6 +50,7 @@ call_function(Call *call)
 {
     virTypedParameter params[] = {
         { .field = "bandwidth", .type = VIR_TYPED_PARAM_STRING, .value.s = (char *)"(spm)\n" },
+        { .field = VIR_DOMAIN_SAVE_PARAM_FILE, .type = VIR_TYPED_PARAM_STRING, .value.s = (char *)"file" },
         { .field = VIR_MIGRATE_PARAM_DEST_XML, .type = VIR_TYPED_PARAM_STRING, .value.s = call->xml },
         { .field = VIR_MIGRATE_PARAM_PERSIST_XML, .type = VIR_TYPED_PARAM_STRING, .value.s = call->xml },
         { .field = VIR_DOMAIN_SAVE_PARAM_DXML, .type = VIR_TYPED_PARAM_STRING, .value.s = call->xml },
@@ -75,6 +78,8 @@ call_function(Call *call)
     NUMBER(virDomainManagedSaveDefineXML, domain, xml, flags)
     NUMBER(virDomainSave, domain, "file")
     NUMBER(virDomainManagedSave, domain, flags)
+    NUMBER(virDomainCoreDump, domain, "file", flags)
+    NUMBER(virDomainCoreDumpWithFormat, domain, "file", 0, flags)
     NUMBER(virDomainSaveFlags, domain, "file", xml, flags)
     NUMBER(virDomainSaveParams, domain, params, count, flags)
     NUMBER(virDomainRestoreFlags, conn, "file", xml, flags)

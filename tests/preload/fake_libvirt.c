@@ -2,7 +2,15 @@
 /* A libvirt.so.0 that prints what it is called with.
  *
  * A connection is a string, its type. A domain, a snapshot and a checkpoint are strings: the XML that they
- * have. A domain is active when its XML says id='1'. */
+ * have. A domain is active when its XML says id='1'. What a test says by the environment:
+ *
+ *   FAKE_READONLY  the connection may change nothing
+ *   FAKE_URI       its URI
+ *   FAKE_EMULATOR  the default emulator
+ *   FAKE_DENIED    no emulator's capabilities are told
+ *   FAKE_SAVED     a file with the XML that saved domains, snapshots and checkpoints have
+ *
+ * What it is asked, rather than told to do, is on its standard error. */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,11 +18,40 @@
 #include <string.h>
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
+#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
 #define SPM_CALLED SPM_INTERPOSED
 #define SPM_OPTIONAL SPM_INTERPOSED
 #include "preload/symbols.h"
+
+static _Thread_local int last_error;
+
+static void
+asked(const char *function)
+{
+    fprintf(stderr, "asked: %s\n", function);
+}
+
+/* The XML of what is saved, or @other without any. */
+static char *
+saved(const char *function, const void *other)
+{
+    const char *path = getenv("FAKE_SAVED");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    char *xml = calloc(1, 1 << 20);
+
+    asked(function);
+    if (file && xml && fread(xml, 1, (1 << 20) - 1, file) == 0)
+        abort();
+    if (file)
+        fclose(file);
+    if (file || !xml)
+        return xml;
+    free(xml);
+    return other ? strdup(other) : NULL;
+}
 
 static void *
 record(const char *function, const char *xml)
@@ -42,7 +79,6 @@ record_params(const char *function, virTypedParameterPtr params, int nparams)
 #define PARAMS record_params(__func__, params, (int)nparams)
 #define ULONG unsigned long
 
-OBJECT(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml), XML)
 OBJECT(virDomainPtr, virDomainDefineXMLFlags, (virConnectPtr conn, const char *xml, unsigned int flags), XML)
 OBJECT(virDomainPtr, virDomainCreateXML, (virConnectPtr conn, const char *xml, unsigned int flags), XML)
 OBJECT(virDomainPtr, virDomainCreateXMLWithFiles,
@@ -52,16 +88,19 @@ OBJECT(virDomainPtr, virDomainCreateLinux, (virConnectPtr conn, const char *xml,
 #endif
 TEXT(virConnectDomainXMLToNative,
      (virConnectPtr conn, const char *format, const char *xml, unsigned int flags), XML)
-TEXT(virDomainGetXMLDesc, (virDomainPtr domain, unsigned int flags), domain)
-TEXT(virDomainSaveImageGetXMLDesc, (virConnectPtr conn, const char *file, unsigned int flags), file)
-TEXT(virDomainManagedSaveGetXMLDesc, (virDomainPtr domain, unsigned int flags), domain)
-TEXT(virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr snapshot, unsigned int flags), snapshot)
-TEXT(virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr checkpoint, unsigned int flags), checkpoint)
+char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) { asked(__func__); return strdup((void *)domain); }
+char *virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigned int flags) { return saved(__func__, file); }
+char *virDomainManagedSaveGetXMLDesc(virDomainPtr domain, unsigned int flags) { return saved(__func__, domain); }
+char *virDomainSnapshotGetXMLDesc(virDomainSnapshotPtr snapshot, unsigned int flags) { return saved(__func__, snapshot); }
+char *virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int flags) { return saved(__func__, checkpoint); }
 NUMBER(virDomainSaveImageDefineXML,
        (virConnectPtr conn, const char *file, const char *xml, unsigned int flags), XML)
 NUMBER(virDomainManagedSaveDefineXML, (virDomainPtr domain, const char *xml, unsigned int flags), XML)
 NUMBER(virDomainSave, (virDomainPtr domain, const char *file), record(__func__, file))
 NUMBER(virDomainManagedSave, (virDomainPtr domain, unsigned int flags), record(__func__, "saved\n"))
+NUMBER(virDomainCoreDump, (virDomainPtr domain, const char *to, unsigned int flags), record(__func__, to))
+NUMBER(virDomainCoreDumpWithFormat,
+       (virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags), record(__func__, to))
 NUMBER(virDomainSaveFlags, (virDomainPtr domain, const char *file, const char *xml, unsigned int flags), XML)
 NUMBER(virDomainSaveParams,
        (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags), PARAMS)
@@ -126,10 +165,40 @@ NUMBER(virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsi
 
 OBJECT(const char *, virConnectGetType, (virConnectPtr conn), conn)
 OBJECT(virConnectPtr, virDomainGetConnect, (virDomainPtr domain), (domain ? "QEMU" : NULL))
-NUMBER(virDomainFree, (virDomainPtr domain), domain)
+OBJECT(virDomainSnapshotPtr, virDomainSnapshotLookupByName,
+       (virDomainPtr domain, const char *name, unsigned int flags), saved(__func__, NULL))
+NUMBER(virDomainSnapshotFree, (virDomainSnapshotPtr snapshot), (free(snapshot), 1))
+OBJECT(virDomainCheckpointPtr, virDomainCheckpointLookupByName,
+       (virDomainPtr domain, const char *name, unsigned int flags), saved(__func__, NULL))
+NUMBER(virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint), (free(checkpoint), 1))
 /* clang-format on */
 
-/* The test says it: the connection's URI, and the default emulator. */
+/* As libvirt's, it looks at the connection first, and at the document next. */
+virDomainPtr
+virDomainDefineXML(virConnectPtr conn, const char *xml)
+{
+    if (xml && !getenv("FAKE_READONLY"))
+        return record(__func__, xml);
+    if (xml)
+        record(__func__, xml);
+    else
+        asked(__func__);
+    last_error = getenv("FAKE_READONLY") ? VIR_ERR_OPERATION_DENIED : VIR_ERR_INVALID_ARG;
+    return NULL;
+}
+
+int
+virGetLastErrorCode(void)
+{
+    return last_error;
+}
+
+void
+virResetLastError(void)
+{
+    last_error = VIR_ERR_OK;
+}
+
 char *
 virConnectGetURI(virConnectPtr conn)
 {
@@ -142,12 +211,14 @@ char *
 virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const char *arch,
                                 const char *machine, const char *virttype, unsigned int flags)
 {
-    const char *path = getenv("FAKE_EMULATOR");
+    const char *path = emulator ? emulator : getenv("FAKE_EMULATOR");
     char xml[4096];
 
-    if (!path)
+    asked(__func__);
+    if (!path || getenv("FAKE_DENIED"))
         return NULL;
-    printf("capabilities: %s %s %s\n", arch, machine, virttype);
+    printf("capabilities: %s %s %s %s\n", emulator ? emulator : "default", arch, machine ? machine : "any",
+           virttype ? virttype : "any");
     snprintf(xml, sizeof(xml), "<domainCapabilities><path>%s</path></domainCapabilities>", path);
     return strdup(xml);
 }

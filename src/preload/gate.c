@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The gate: whether libvirt would let a connection do what it asks for.
+ *
+ * libvirt refuses what a read-only connection may not do inside the very functions that the plugin stands in
+ * front of. A daemon runs as root and anybody may open its read-only socket, so nothing that a client sent is
+ * parsed, opened or run before libvirt was asked. virDomainDefineXML() without a document answers: it looks
+ * at the connection first, at the document next, and reaches no driver with either answer.
+ * (virDomainCreateXML() and virDomainSaveImageDefineXML() look at the document first, which is why this one
+ * is asked for all of them.)
+ *
+ * A client that preloads the plugin acts with its own rights; the daemon that it talks to has the last word.
+ * It is not asked here, as libvirt hands each error to the program's error handler, and most print it. */
+
+#include <libvirt/virterror.h>
+
+#include "plugin.h"
+
+/* libvirt's VIR_LOG_DEBUG, which is private: what daemons leave out of their logs by default. */
+#define SPM_LOG_DEBUG 1
+
+/* TRUE while this thread asks: the answer is an error, and no news for the log. */
+static _Thread_local gboolean spm_asking;
+
+/* Set by a daemon as it starts, before it has threads. */
+static SpmErrorPriority spm_daemon_priority;
+
+static int
+spm_error_priority(virErrorPtr error, int priority)
+{
+    if (spm_asking)
+        return SPM_LOG_DEBUG;
+    return spm_daemon_priority ? spm_daemon_priority(error, priority) : priority;
+}
+
+SPM_EXPORT void
+virSetErrorLogPriorityFunc(SpmErrorPriority function)
+{
+    spm_daemon_priority = function;
+    if (spm_libvirt()->virSetErrorLogPriorityFunc)
+        spm_libvirt()->virSetErrorLogPriorityFunc(spm_error_priority);
+}
+
+/**
+ * spm_gate:
+ * @conn: the connection of the call
+ *
+ * Returns: FALSE when libvirt refuses all that would change something through @conn. The call then goes to
+ * libvirt as it came, for libvirt to say so. TRUE outside a daemon
+ */
+gboolean
+spm_gate(virConnectPtr conn)
+{
+    int answer;
+
+    if (!spm_is_daemon())
+        return TRUE;
+    spm_asking = TRUE;
+    spm_libvirt()->virDomainDefineXML(conn, NULL);
+    answer = spm_libvirt()->virGetLastErrorCode();
+    spm_asking = FALSE;
+    spm_libvirt()->virResetLastError();
+    return answer == VIR_ERR_INVALID_ARG;
+}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""In a daemon nothing is done for a connection that libvirt lets change nothing: the call goes on as it came."""
+
+import re
+
+import pytest
+from documents import TRANSLATE, document
+from symbols import DEVICE, NO_XML, TAKES_XML
+
+SPM = document("spm-single").read_text()
+LOST = (TRANSLATE / "spm-single.old.xml").read_text().replace("spm-memory", "sp-mem")
+DAEMONS = ["libvirtd", "virtqemud", "virtproxyd"]
+QUESTION = "asked: virDomainDefineXML\n"
+
+
+@pytest.fixture
+def traps(emulator, tmp_path):
+    """An emulator, a cache and a saved document that say when somebody used them."""
+    path = emulator('mktemp -d "$0.runs.XXXXXX"')
+
+    class Traps:
+        domain = SPM.replace("/usr/bin/qemu-system-x86_64", str(path))
+        active = tmp_path / "active.xml"
+
+        @staticmethod
+        def sprung():
+            return [*path.parent.glob("*.runs.*"), *tmp_path.glob("cache")]
+
+    Traps.active.write_text(LOST.replace("<domain ", "<domain id='1' "))
+    return Traps
+
+
+def call_of(function, text, traps):
+    """The document that a function of the table is called with."""
+    if function in DEVICE:
+        return "ua-spm0" if function.endswith("Alias") else "<memory model='spm'><alias name='ua-spm0'/></memory>"
+    return "-" if function in NO_XML else text
+
+
+@pytest.mark.parametrize("program", DAEMONS)
+@pytest.mark.parametrize("function", TAKES_XML + DEVICE + NO_XML)
+def test_nothing_is_done_before_libvirt_would_let_it(function, program, call, traps):
+    text = call_of(function, traps.domain, traps)
+    done = call(function, text, program=program, settings="", FAKE_READONLY="1", domain=[traps.active])
+    assert done.stderr.replace(QUESTION, "").count("asked:") == 0
+    assert traps.sprung() == [] and "error domain" not in done.stdout and "capabilities:" not in done.stdout
+    assert f"{function}:\n" in done.stdout
+    if function in TAKES_XML:
+        assert f"{function}:\n{text}" in done.stdout
+
+
+@pytest.mark.parametrize("function", ["virDomainDefineXML", "virDomainCreateXML", "virDomainRestoreFlags"])
+def test_hostile_documents_of_a_reader_cost_nothing(function, call):
+    """What is read at all would be refused."""
+    text = document("several-invalid").read_text()
+    output = call(function, text, program="libvirtd", FAKE_READONLY="1").stdout
+    assert f"{function}:\n{text}" in output and "error domain" not in output
+
+
+@pytest.mark.parametrize("function", TAKES_XML)
+def test_who_may_write_passes(function, call):
+    done = call(function, SPM, program="libvirtd")
+    assert QUESTION in done.stderr and "value='spm-memory'" in done.stdout
+
+
+def test_ordinary_documents_ask_nothing(call):
+    assert "asked:" not in call("virDomainDefineXML", "<domain type='qemu'/>", program="libvirtd").stderr
+
+
+def test_a_client_acts_with_its_own_rights(call):
+    assert QUESTION not in call("virDomainDefineXML", SPM).stderr
+
+
+@pytest.mark.parametrize("program", ["libvirtd", "call-libvirt"])
+def test_an_emulator_that_libvirt_would_not_run_is_not_run(program, call, traps):
+    done = call("virDomainDefineXML", traps.domain, program=program, settings="", FAKE_DENIED="1")
+    assert "result: (null)" in done.stdout and "virDomainDefineXML:" not in done.stdout
+    assert "error domain" not in done.stdout, "libvirt has reported it already"
+    assert traps.sprung() == []
+
+
+def test_the_gate_is_in_front_of_all_that_changes_something():
+    """By the source: a wrapper calls libvirt's function only behind a function that asks."""
+    asks = r"spm_(in|in_\w+|contents_move\w*|is_refused|has_carrier)\("
+    text = "".join(path.read_text() for path in sorted((document("spm-single").parents[2] / "src/preload").glob("wrap_*.c")))
+    bodies = dict(re.findall(r"^SPM_EXPORT [^\n]*\n(vir\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S))
+    assert set(TAKES_XML + DEVICE + NO_XML) <= set(bodies)
+    assert [name for name in TAKES_XML + DEVICE + NO_XML if not re.search(asks, bodies[name])] == []
