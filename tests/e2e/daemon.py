@@ -31,6 +31,7 @@ DIRECTORIES = {
 
 LIBVIRTD_CONF = """\
 auth_unix_rw = "none"
+auth_unix_ro = "none"
 host_uuid = "{uuid}"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 """
@@ -109,6 +110,11 @@ class Daemon:
     @property
     def uri(self) -> str:
         return f"qemu:///system?socket={self.folder}/run/libvirt-sock"
+
+    @property
+    def ro_uri(self) -> str:
+        """For read-only connections, which libvirtd takes on a socket of their own."""
+        return f"qemu:///system?socket={self.folder}/run/libvirt-sock-ro"
 
     @property
     def trace(self) -> Path:

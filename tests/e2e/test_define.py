@@ -62,6 +62,19 @@ def test_libvirtd_really_has_the_plugin(defined: Defined, stack: Stack) -> None:
         assert stack.plugin.name in maps.read()
 
 
+@only_single
+def test_read_only_connection_is_shown_the_same(defined: Defined) -> None:
+    """One socket takes no changes."""
+    def read_only(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["virsh", "--quiet", "--connect", defined.daemon.ro_uri, "--readonly", *arguments],
+                              env=defined.daemon.client_environment(()), capture_output=True, text=True, timeout=60,
+                              check=False)
+
+    assert read_only("dumpxml", defined.name).stdout == defined.daemon.call("dumpxml", defined.name)
+    refused = read_only("undefine", defined.name)
+    assert refused.returncode != 0 and "read only" in refused.stderr
+
+
 @pytest.mark.parametrize("name", ["plain", "own-override", "mentions-spm"])
 def test_domain_without_spm_comes_back_the_same(
         daemon: Daemon, plain_daemon: Daemon, stack: Stack, name: str) -> None:
