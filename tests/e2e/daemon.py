@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from guest import Guest
+from mounts import with_own_mounts
 from stack import Stack
 
 START_SECONDS = 60
@@ -52,9 +53,8 @@ stdio_handler = "file"
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
-# Runs as sh -c SCRIPT sh FOLDER HOST PRELOAD ROOT. The sandbox made all mounts private already, and inside a chroot
-# unshare cannot: there "/" is no mount point. libvirtd migrates to no other that has its own host's name, and to one
-# whose name leads to it, as an address does. ROOT is empty, or a folder that becomes libvirtd's "/", in which
+# Runs as sh -c SCRIPT sh FOLDER HOST PRELOAD ROOT. libvirtd migrates to no other that has its own host's name, and to
+# one whose name leads to it, as an address does. ROOT is empty, or a folder that becomes libvirtd's "/", in which
 # FOLDER has the same name.
 START_SCRIPT = "set -e\n" + "".join(
     f'mkdir -p "$4{place}"\nmount --bind "$1/{part}" "$4{place}"\n' for place, part in DIRECTORIES.items()
@@ -143,8 +143,8 @@ class Daemon:
             ready.bind(str(notify))
             with open(self.folder / "log/stderr", "ab") as stderr:
                 self._process = subprocess.Popen(
-                    ["unshare", "--mount", "--uts", "--propagation", "unchanged", "sh", "-c", START_SCRIPT,
-                     "sh", str(self.folder), self.host, self._preload(), str(self.stack.root or "")],
+                    with_own_mounts("sh", "-c", START_SCRIPT, "sh", self.folder, self.host, self._preload(),
+                                    self.stack.root or "", own_host=True),
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
                     env={**ENVIRONMENT, **self._environment, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
                          "LIBVIRT_SPM_CONF": str(self.folder / "etc/spm.conf"),

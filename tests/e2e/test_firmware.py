@@ -9,6 +9,7 @@ import layouts
 import pytest
 from daemon import Daemon
 from domains import Defined, fit_domain, read_domain, running
+from mounts import with_own_mounts
 from programs import BUILD
 from report import merged
 from stack import Stack
@@ -82,6 +83,6 @@ def test_firmware_that_libvirt_is_to_choose(
         (tmp_path / descriptor.name).write_text(text)
     domain = fit_domain(read_domain("single"), stack, "seabios", Path("/serial")).replace("<os>", "<os firmware='efi'>")
     assert "<os firmware='efi'>" in domain
-    said = warnings("unshare", "--mount", "sh", "-c", WITH_DESCRIPTORS, "sh", tmp_path, VIRT_SPM, "validate", "-",
+    said = warnings(*with_own_mounts("sh", "-c", WITH_DESCRIPTORS, "sh", tmp_path, VIRT_SPM, "validate", "-"),
                     text=domain)
     assert len(said) == (name in DROPPING)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Mounts of a command's own. Nothing else in the tests makes a namespace; test_house.py sees to that."""
+
+import os
+from pathlib import Path
+
+
+def with_own_mounts(*command: str | os.PathLike[str], own_host: bool = False) -> list[str]:
+    """The words that run the command in a mount namespace of its own and, if asked, with a host name of its own. Only
+    inside scripts/sandbox, which made all mounts private. unshare would make them private by default, and fails at
+    that in a chroot, where "/" is not a mount point."""
+    if "SPM_SANDBOX" not in os.environ:
+        raise LookupError("mounts are made inside scripts/sandbox only")
+    return ["unshare", "--mount", *["--uts"] * own_host, "--propagation", "unchanged", *map(os.fspath, command)]
+
+
+def in_chroot(folder: Path, *command: str) -> list[str]:
+    """The words that run the command with the folder, which is made, as "/": in an ordinary folder with Debian's /usr,
+    as debootstrap leaves it."""
+    (folder / "usr").mkdir(parents=True)
+    for name in "bin", "lib", "lib64":
+        (folder / name).symlink_to(f"usr/{name}")
+    return with_own_mounts("sh", "-c", 'mount --bind /usr "$0/usr" && exec chroot "$0" "$@"', folder, *command)

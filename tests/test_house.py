@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What all scripts and tests have in common."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from mounts import in_chroot, with_own_mounts
+from programs import ROOT
+
+NAMESPACES = re.compile(r"\bunshare\b|\bnsenter\b|\bsetns\b|\bCLONE_NEW[A-Z]+\b")
+# The only two places that make namespaces, and this file.
+MAKERS = {"tests/mounts.py", "scripts/lib/namespaces.pl", "tests/test_house.py"}
+in_sandbox = pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="mounts are made in scripts/sandbox only")
+
+
+def sources():
+    """Scripts and tests, and not what they build or write."""
+    for folder in ".ci", "bench", "scripts", "tests":
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+
+
+def test_namespaces_are_made_in_one_place():
+    users = {str(path.relative_to(ROOT)) for path in sources()
+             if NAMESPACES.search(path.read_text(encoding="utf-8", errors="replace"))}
+    assert users == MAKERS
+
+
+@in_sandbox
+def test_own_mounts_in_a_chroot(tmp_path):
+    """Where "/" is not a mount point, which is so in the folder that debootstrap makes."""
+    done = subprocess.run(in_chroot(tmp_path / "one", "unshare", "--mount", "true"), capture_output=True, text=True,
+                          check=False)
+    assert done.returncode != 0 and "cannot change root filesystem propagation" in done.stderr
+    subprocess.run(in_chroot(tmp_path / "two", *with_own_mounts("true")), check=True)
+
+
+@in_sandbox
+def test_own_mounts_are_seen_by_nobody_else(tmp_path):
+    subprocess.run(with_own_mounts("sh", "-c", 'mount -t tmpfs tmpfs "$0" && touch "$0/file"', tmp_path), check=True)
+    assert not list(tmp_path.iterdir())
+
+
+@in_sandbox
+def test_own_host_name(tmp_path):
+    command = with_own_mounts("sh", "-c", "echo of-its-own >/proc/sys/kernel/hostname && uname -n", own_host=True)
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "of-its-own\n"
+    assert os.uname().nodename != "of-its-own"
