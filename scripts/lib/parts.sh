@@ -38,22 +38,6 @@ find_guest() {
     export SPM_GUEST SPM_OVMF
 }
 
-# find_stock: a Debian with a newer libvirt and a stock emulator that has SPM, in a folder, and the plugin as its
-# package has it.
-find_stock() {
-    local package
-    SPM_STOCK_ROOT=$("$SPM_ROOT/scripts/build-root" forky run) || return
-    package=$("$SPM_ROOT/scripts/build-deb" forky) || return
-    package=$(cached "unpacked-$(basename "$package")" unpack_package "$package") || return
-    SPM_STOCK_PLUGIN=$(find "$package" -name libvirt-spm.so)
-    export SPM_STOCK_ROOT SPM_STOCK_PLUGIN
-}
-
-# unpack_package FOLDER DIR: the files of our package in FOLDER into DIR.
-unpack_package() {
-    dpkg-deb -x "$1"/libvirt-spm_*.deb "$2"
-}
-
 # find_version VERSION: QEMU of one of the other versions with spm-memory.
 find_version() {
     local folder
