@@ -7,16 +7,18 @@
  *   SPM_INTERPOSED_OPTIONAL(...), SPM_OPTIONAL(...)  the same, of functions that libvirt may lack
  * No include guard, for that reason.
  *
- * Whatever takes a document, saves a domain, or changes a device passes the gate (gate.c) before the plugin does
- * anything for it. What gives a document is called first, and libvirt has then let the connection have it.
+ * Whatever takes a document, saves a domain, or changes a device passes the gate (gate.c) before the plugin
+ * does anything for it. What gives a document is called first, and libvirt has then let the connection have
+ * it.
  *
- * The virDomainMigrate*3 functions, virSetErrorLogPriorityFunc and the last two are private, yet every libvirt
- * from 9.0 to 12.8 exports them for its own daemons (src/libvirt_internal.h, src/util/virerror.h), and their
- * types have not changed. */
+ * The virDomainMigrate*3 functions, virSetErrorLogPriorityFunc and the last two are private, yet every
+ * libvirt from 9.0 to 12.8 exports them for its own daemons (src/libvirt_internal.h, src/util/virerror.h),
+ * and their types have not changed. */
 
 /* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))
-SPM_INTERPOSED(virDomainPtr, virDomainDefineXMLFlags, (virConnectPtr conn, const char *xml, unsigned int flags))
+SPM_INTERPOSED(virDomainPtr, virDomainDefineXMLFlags,
+               (virConnectPtr conn, const char *xml, unsigned int flags))
 SPM_INTERPOSED(virDomainPtr, virDomainCreateXML, (virConnectPtr conn, const char *xml, unsigned int flags))
 SPM_INTERPOSED(virDomainPtr, virDomainCreateXMLWithFiles,
                (virConnectPtr conn, const char *xml, unsigned int nfiles, int *files, unsigned int flags))
@@ -26,7 +28,8 @@ SPM_INTERPOSED(char *, virConnectDomainXMLToNative,
 
 /* A domain goes out. */
 SPM_INTERPOSED(char *, virDomainGetXMLDesc, (virDomainPtr domain, unsigned int flags))
-SPM_INTERPOSED(char *, virDomainSaveImageGetXMLDesc, (virConnectPtr conn, const char *file, unsigned int flags))
+SPM_INTERPOSED(char *, virDomainSaveImageGetXMLDesc,
+               (virConnectPtr conn, const char *file, unsigned int flags))
 SPM_INTERPOSED(char *, virDomainManagedSaveGetXMLDesc, (virDomainPtr domain, unsigned int flags))
 SPM_INTERPOSED(char *, virDomainSnapshotGetXMLDesc, (virDomainSnapshotPtr snapshot, unsigned int flags))
 SPM_INTERPOSED(char *, virDomainCheckpointGetXMLDesc, (virDomainCheckpointPtr checkpoint, unsigned int flags))
@@ -55,14 +58,14 @@ SPM_INTERPOSED(virDomainCheckpointPtr, virDomainCheckpointCreateXML,
 
 /* Migration: the public functions, and those that a client calls in a daemon. */
 SPM_INTERPOSED(virDomainPtr, virDomainMigrate,
-               (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name, const char *uri,
-                unsigned long bandwidth))
+               (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name,
+                const char *uri, unsigned long bandwidth))
 SPM_INTERPOSED(int, virDomainMigrateToURI,
                (virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
                 unsigned long bandwidth))
 SPM_INTERPOSED(virDomainPtr, virDomainMigrate2,
-               (virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags, const char *name,
-                const char *uri, unsigned long bandwidth))
+               (virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags,
+                const char *name, const char *uri, unsigned long bandwidth))
 SPM_INTERPOSED(virDomainPtr, virDomainMigrate3,
                (virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
                 unsigned int flags))
@@ -83,15 +86,16 @@ SPM_INTERPOSED(char *, virDomainMigrateBegin3Params,
                 int *cookie_out_size, unsigned int flags))
 SPM_INTERPOSED(int, virDomainMigratePrepare3,
                (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
-                int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags, const char *name,
-                unsigned long resource, const char *xml))
+                int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
+                const char *name, unsigned long resource, const char *xml))
 SPM_INTERPOSED(int, virDomainMigratePrepare3Params,
                (virConnectPtr conn, virTypedParameterPtr params, int nparams, const char *cookie_in,
-                int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out, unsigned int flags))
+                int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out,
+                unsigned int flags))
 SPM_INTERPOSED(int, virDomainMigratePerform3,
                (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,
-                char **cookie_out, int *cookie_out_size, const char *dest, const char *uri, unsigned long flags,
-                const char *name, unsigned long resource))
+                char **cookie_out, int *cookie_out_size, const char *dest, const char *uri,
+                unsigned long flags, const char *name, unsigned long resource))
 SPM_INTERPOSED(int, virDomainMigratePerform3Params,
                (virDomainPtr domain, const char *dest, virTypedParameterPtr params, int nparams,
                 const char *cookie_in, int cookie_in_size, char **cookie_out, int *cookie_out_size,
@@ -125,5 +129,6 @@ SPM_CALLED(virDomainCheckpointPtr, virDomainCheckpointLookupByName,
            (virDomainPtr domain, const char *name, unsigned int flags))
 SPM_CALLED(int, virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint))
 SPM_CALLED(void, virReportErrorHelper,
-           (int domain, int code, const char *file, const char *function, size_t line, const char *format, ...))
+           (int domain, int code, const char *file, const char *function, size_t line, const char *format,
+            ...))
 SPM_OPTIONAL(void, virDispatchError, (virConnectPtr conn))

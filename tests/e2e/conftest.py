@@ -9,8 +9,11 @@ import libvirt
 import pytest
 from daemon import Daemon
 from domains import Defined, keep_evidence
-from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary  # noqa: F401, pytest's
+from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary
 from stack import Stack
+
+# What is imported for pytest to find it here.
+__all__ = ["facts", "hugepages", "matrix", "pytest_terminal_summary"]
 
 LOSSY = "[spm]\ncontents_loss=allow\n"
 STACKS = ("patched", "stock")

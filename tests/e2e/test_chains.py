@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from daemon import Daemon
 from doors import DOORS, VIRSH
 from lab import Lab, assert_done, through_preloaded_python, through_python, through_virsh
 from stack import Stack
