@@ -3,11 +3,12 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 from mounts import in_chroot, with_own_mounts
-from programs import ROOT
+from programs import ROOT, run
 
 NAMESPACES = re.compile(r"\bunshare\b|\bnsenter\b|\bsetns\b|\bCLONE_NEW[A-Z]+\b")
 # The only two places that make namespaces, and this file.
@@ -27,6 +28,43 @@ def test_namespaces_are_made_in_one_place():
     users = {str(path.relative_to(ROOT)) for path in sources()
              if NAMESPACES.search(path.read_text(encoding="utf-8", errors="replace"))}
     assert users == MAKERS
+
+
+def test_each_function_of_a_script_is_there_once_and_called():
+    """shellcheck sees neither in a file that others source. A call may be "check_$group"."""
+    texts = {path: re.sub("(^|[ \t])#.*", "", path.read_text(), flags=re.M)
+             for path in sources() if "scripts" in path.parts}
+    for path, text in texts.items():
+        names = re.findall(r"^(\w+)\(\) \{", text, re.M)
+        assert len(names) == len(set(names)), path
+        callers = "".join(texts.values()) if path.parent.name == "lib" else text
+        called = set(re.findall(r"\b\w+\b(?!\(\) \{)", callers))
+        families = tuple(re.findall(r"\b(\w+_)\$\w+", callers))
+        assert not [name for name in names if name not in called and not name.startswith(families)], path
+
+
+FINDINGS = {
+    "shellcheck": ("scripts/found", "#!/bin/bash\necho $1\n", "SC2086"),
+    "clang-format": ("src/found.c", "int main(void) { return 0; }\n", "clang-format-violations"),
+    "pyflakes": ("tests/found.py", "import os\n", "'os' imported but unused"),
+}
+
+
+@pytest.mark.parametrize("linter", FINDINGS)
+def test_linters_find_something(linter, tmp_path):
+    """In a tree of nothing but that, which no other linter minds, and what a build left is not looked at."""
+    for file in "scripts/lint", "scripts/lib/common.sh", ".clang-format", "tests/programs.py", "src/spm_error.c":
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    file, text, message = FINDINGS[linter]
+    for place in "build/" + file, file:
+        clean = run(tmp_path / "scripts/lint")
+        assert clean.returncode == 0, clean.stderr
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text)
+    for other in FINDINGS:
+        done = run(tmp_path / "scripts/lint", other)
+        assert (done.returncode, message in done.stderr) == (int(other == linter), other == linter), done.stderr
 
 
 @in_sandbox
