@@ -36,6 +36,7 @@ typedef enum {
 
 static void spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static void spm_advise(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void spm_command(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void
 spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...)
@@ -58,6 +59,19 @@ spm_advise(SpmExam *exam, const char *format, ...)
     va_list args;
 
     g_string_append(exam->report, "           -> ");
+    va_start(args, format);
+    g_string_append_vprintf(exam->report, format, args);
+    va_end(args);
+    g_string_append_c(exam->report, '\n');
+}
+
+/* A command of the step above, in a line that may be pasted into root's shell. */
+static void
+spm_command(SpmExam *exam, const char *format, ...)
+{
+    va_list args;
+
+    g_string_append(exam->report, "                ");
     va_start(args, format);
     g_string_append_vprintf(exam->report, format, args);
     va_end(args);
@@ -121,27 +135,119 @@ spm_examine_libvirt(SpmExam *exam)
 
 static const char *const spm_daemons[] = { "libvirtd", "virtqemud", NULL };
 
-/* Whether a drop-in of systemd gives DAEMON the module. */
-static gboolean
-spm_is_dropped_in(const SpmExam *exam, const char *daemon)
+typedef enum {
+    SPM_PRELOADS_NOTHING,
+    SPM_PRELOADS_OTHER,
+    SPM_PRELOADS_MODULE,
+} SpmPreload;
+
+/* What systemd's drop-ins for a daemon come to. */
+typedef struct {
+    SpmPreload preload;
+    char *deciding; /* path of the one that sets LD_PRELOAD last, or NULL */
+    char *hiding;   /* path of one that replaces a drop-in with the module, or NULL */
+} SpmDropIns;
+
+static void
+spm_drop_ins_clear(SpmDropIns *drop_ins)
 {
-    static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
-                                           "/usr/lib/systemd/system", "/lib/systemd/system" };
-    gboolean found = FALSE;
+    g_free(drop_ins->deciding);
+    g_free(drop_ins->hiding);
+}
 
-    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
-        g_autofree char *folder = g_strdup_printf("%s%s/%s.service.d", exam->root, folders[i], daemon);
-        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-        const char *name;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmDropIns, spm_drop_ins_clear)
 
-        while (dir && (name = g_dir_read_name(dir))) {
-            g_autofree char *file = g_build_filename(folder, name, NULL);
-            g_autofree char *text = NULL;
+static SpmPreload
+spm_drop_in_preload(const SpmExam *exam, const char *path)
+{
+    g_autofree char *text = spm_read_file(exam, path);
+    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+    SpmPreload preload = SPM_PRELOADS_NOTHING;
 
-            found |= g_file_get_contents(file, &text, NULL, NULL) && strstr(text, SPM_MODULE_NAME);
+    for (char **line = lines; *line; line++) {
+        g_strstrip(*line);
+        if (g_str_has_prefix(*line, "Environment=") && strstr(*line, "LD_PRELOAD="))
+            preload = strstr(*line, SPM_MODULE_NAME) ? SPM_PRELOADS_MODULE : SPM_PRELOADS_OTHER;
+    }
+    return preload;
+}
+
+/* Add the drop-ins of FOLDER to PATHS, which has those of folders that win over it, by file name. */
+static void
+spm_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable *paths, SpmDropIns *drop_ins)
+{
+    g_autofree char *full = spm_path(exam, folder);
+    g_autoptr(GDir) dir = g_dir_open(full, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        const char *winner = g_hash_table_lookup(paths, name);
+
+        if (!g_str_has_suffix(name, ".conf"))
+            continue;
+        if (!winner) {
+            g_hash_table_insert(paths, g_strdup(name), g_steal_pointer(&path));
+        } else if (spm_drop_in_preload(exam, path) == SPM_PRELOADS_MODULE &&
+                   spm_drop_in_preload(exam, winner) != SPM_PRELOADS_MODULE) {
+            g_free(drop_ins->hiding);
+            drop_ins->hiding = g_strdup(winner);
         }
     }
-    return found;
+}
+
+/* systemd reads each name once, from the first folder that has it, and all in the order of their names. */
+static void
+spm_read_drop_ins(const SpmExam *exam, const char *daemon, SpmDropIns *drop_ins)
+{
+    static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
+                                           "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                                           "/lib/systemd/system" };
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GList) names = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *folder = g_strdup_printf("%s/%s.service.d", folders[i], daemon);
+
+        spm_collect_drop_ins(exam, folder, paths, drop_ins);
+    }
+    names = g_list_sort(g_hash_table_get_keys(paths), (GCompareFunc)strcmp);
+    for (const GList *name = names; name; name = name->next) {
+        const char *path = g_hash_table_lookup(paths, name->data);
+        SpmPreload preload = spm_drop_in_preload(exam, path);
+
+        if (preload == SPM_PRELOADS_NOTHING)
+            continue;
+        drop_ins->preload = preload;
+        g_free(drop_ins->deciding);
+        drop_ins->deciding = g_strdup(path);
+    }
+}
+
+static void
+spm_advise_drop_in(SpmExam *exam, const char *daemon)
+{
+    g_auto(SpmDropIns) drop_ins = { 0 };
+
+    spm_read_drop_ins(exam, daemon, &drop_ins);
+    if (drop_ins.preload == SPM_PRELOADS_MODULE) {
+        spm_advise(exam, "restart it:");
+    } else if (drop_ins.preload == SPM_PRELOADS_OTHER) {
+        spm_advise(exam, "%s preloads something else; let it preload both:", drop_ins.deciding);
+        spm_command(exam, "sed -i 's|LD_PRELOAD=|&%s:|' %s", SPM_MODULE, drop_ins.deciding);
+    } else if (drop_ins.hiding) {
+        spm_advise(exam, "%s takes the place of the module's drop-in; remove it:", drop_ins.hiding);
+        spm_command(exam, "rm %s", drop_ins.hiding);
+    } else {
+        spm_advise(exam, "give it a drop-in that preloads the module:");
+        spm_command(exam, "mkdir -p /etc/systemd/system/%s.service.d", daemon);
+        spm_command(exam,
+                    "printf '[Service]\\nEnvironment=LD_PRELOAD=%s\\n' "
+                    ">/etc/systemd/system/%s.service.d/50-libvirt-spm.conf",
+                    SPM_MODULE, daemon);
+    }
+    spm_command(exam, "systemctl daemon-reload");
+    spm_command(exam, "systemctl restart %s", daemon);
 }
 
 static void
@@ -149,19 +255,15 @@ spm_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
 {
     g_autofree char *enforce = spm_read_file(exam, "/sys/fs/selinux/enforce");
 
-    if (!told && !spm_is_dropped_in(exam, daemon)) {
-        spm_advise(exam, "systemctl edit %s, and write: [Service] Environment=LD_PRELOAD=%s", daemon,
-                   SPM_MODULE);
-        spm_advise(exam, "systemctl restart %s", daemon);
-    } else if (!told) {
-        spm_advise(exam, "systemctl daemon-reload; systemctl restart %s", daemon);
+    if (!told) {
+        spm_advise_drop_in(exam, daemon);
     } else if (enforce && *enforce == '1') {
         spm_advise(exam,
                    "SELinux drops LD_PRELOAD where a daemon starts: install the policy of libvirt-spm(7)");
     } else {
-        spm_advise(exam,
-                   "the dynamic linker did not load it: ldd %s; AppArmor's messages: dmesg | grep DENIED",
-                   SPM_MODULE);
+        spm_advise(exam, "the dynamic linker did not load it; see what it lacks, and AppArmor's messages:");
+        spm_command(exam, "ldd %s", SPM_MODULE);
+        spm_command(exam, "dmesg | grep DENIED");
     }
 }
 
@@ -179,7 +281,8 @@ spm_examine_process(SpmExam *exam, const char *pid, const char *daemon)
         spm_advise(exam, "run virt-spm doctor as root");
     } else if (strstr(maps, SPM_MODULE_NAME " (deleted)")) {
         spm_find(exam, SPM_PROBLEM, "%s (process %s) has a module that was replaced since", daemon, pid);
-        spm_advise(exam, "systemctl restart %s", daemon);
+        spm_advise(exam, "restart it:");
+        spm_command(exam, "systemctl restart %s", daemon);
     } else if (strstr(maps, SPM_MODULE_NAME)) {
         spm_find(exam, SPM_OK, "%s (process %s) has the module", daemon, pid);
     } else {
@@ -225,8 +328,12 @@ spm_examine_module(SpmExam *exam)
     }
     if (spm_examine_processes(exam))
         return;
-    for (const char *const *daemon = spm_daemons; *daemon; daemon++)
-        dropped_in |= spm_is_dropped_in(exam, *daemon);
+    for (const char *const *daemon = spm_daemons; *daemon; daemon++) {
+        g_auto(SpmDropIns) drop_ins = { 0 };
+
+        spm_read_drop_ins(exam, *daemon, &drop_ins);
+        dropped_in |= drop_ins.preload == SPM_PRELOADS_MODULE;
+    }
     if (dropped_in) {
         spm_find(exam, SPM_OK, "no libvirtd or virtqemud runs; it gets the module when it is started");
     } else {

@@ -2,7 +2,10 @@
 """Mounts of a command's own. Nothing else in the tests makes a namespace; test_house.py sees to that."""
 
 import os
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
 def with_own_mounts(*command: str | os.PathLike[str], own_host: bool = False) -> list[str]:
@@ -14,10 +17,15 @@ def with_own_mounts(*command: str | os.PathLike[str], own_host: bool = False) ->
     return ["unshare", "--mount", *["--uts"] * own_host, "--propagation", "unchanged", *map(os.fspath, command)]
 
 
-def in_chroot(folder: Path, *command: str) -> list[str]:
-    """The words that run the command with the folder, which is made, as "/": in an ordinary folder with Debian's /usr,
-    as debootstrap leaves it."""
-    (folder / "usr").mkdir(parents=True)
-    for name in "bin", "lib", "lib64":
+def in_chroot(folder: Path, *command: str, places: Mapping[str, Path] = MappingProxyType({})) -> list[str]:
+    """The words that run the command with the folder, which is made, as "/": in an ordinary folder with Debian's /usr
+    and /proc, as debootstrap leaves it. Each of the places shows another folder."""
+    for name in "usr", "proc", "run", "tmp", "dev":
+        (folder / name).mkdir(parents=True)
+    for name in "bin", "sbin", "lib", "lib64":
         (folder / name).symlink_to(f"usr/{name}")
-    return with_own_mounts("sh", "-c", 'mount --bind /usr "$0/usr" && exec chroot "$0" "$@"', folder, *command)
+    script = 'set -e; mount --bind /usr "$0/usr"; mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"\n'
+    for place, source in places.items():
+        (folder / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        script += f'mount --bind {shlex.quote(str(source))} "$0{place}"\n'
+    return with_own_mounts("sh", "-c", script + 'exec chroot "$0" "$@"', folder, *command)

@@ -4,14 +4,20 @@
 import json
 import os
 import re
+import sys
 
 import pytest
-from programs import BUILD, run
+from mounts import in_chroot
+from programs import BUILD, ROOT, run
 from test_firmware import DROPS, PASSES
+
+sys.path.append(str(ROOT / "tests/package"))
+from units import read_service  # noqa: E402
 
 MODULE = re.search(r'SPM_MODULE "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
 SYSCONFDIR = re.search(r'SPM_SYSCONFDIR "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
 DROP_IN = f"[Service]\nEnvironment=LD_PRELOAD={MODULE}\n"
+UNITS = "usr/lib/systemd/system"
 SEABIOS = {"passes": PASSES["seabios-patched"], "drops": DROPS["seabios"], "unknown": b"no firmware"}
 
 
@@ -22,7 +28,7 @@ class Host:
         self.root = folder
         self.link("usr/lib/x86_64-linux-gnu/libvirt.so.0", "libvirt.so.0.11003.0")
         self.write(MODULE, "")
-        self.write("usr/lib/systemd/system/libvirtd.service.d/spm.conf", DROP_IN)
+        self.write(f"{UNITS}/libvirtd.service.d/spm.conf", DROP_IN)
 
     def path(self, name):
         return self.root / name.lstrip("/")
@@ -74,7 +80,12 @@ def examine(host, public_folder):
 
 def steps(report):
     """Every problem with the steps below it."""
-    return re.findall(r"^problem  (.*)\n((?: +-> .*\n)*)", report, re.M)
+    return re.findall(r"^problem  (.*)\n((?: +(?:->| {5}) .*\n)*)", report, re.M)
+
+
+def commands(report):
+    """What the steps have for a shell."""
+    return re.findall(r"^ {16}(.*)$", report, re.M)
 
 
 def test_all_is_well(examine):
@@ -129,13 +140,15 @@ def test_other_processes_do_not_matter(host, examine):
 @pytest.mark.parametrize("damage,problem,step", [
     (lambda host: host.process(7, maps=f"{MODULE} (deleted)"), "has a module that was replaced since",
      "systemctl restart libvirtd"),
-    (lambda host: host.process(7), "runs without the module", "systemctl daemon-reload; systemctl restart libvirtd"),
-    (lambda host: (host.process(7), host.path("usr/lib/systemd/system/libvirtd.service.d/spm.conf").unlink()),
-     "runs without the module", f"systemctl edit libvirtd, and write: [Service] Environment=LD_PRELOAD={MODULE}"),
+    (lambda host: host.process(7), "runs without the module",
+     "restart it:\n                systemctl daemon-reload\n                systemctl restart libvirtd\n"),
+    (lambda host: (host.process(7), host.path(f"{UNITS}/libvirtd.service.d/spm.conf").unlink()),
+     "runs without the module", "give it a drop-in that preloads the module:\n"),
     (lambda host: (host.process(7, environment=f"A=b LD_PRELOAD={MODULE}"), host.write("sys/fs/selinux/enforce", "1")),
      "runs without the module", "SELinux drops LD_PRELOAD where a daemon starts"),
     (lambda host: (host.process(7, environment=f"A=b LD_PRELOAD={MODULE}"), host.write("sys/fs/selinux/enforce", "0")),
-     "runs without the module", f"the dynamic linker did not load it: ldd {MODULE}"),
+     "runs without the module", f"the dynamic linker did not load it; see what it lacks, and AppArmor's messages:\n"
+     f"                ldd {MODULE}\n                dmesg | grep DENIED\n"),
     (lambda host: (host.process(7), host.path("proc/7/maps").unlink()), "cannot be looked into",
      "run virt-spm doctor as root"),
 ])
@@ -146,12 +159,92 @@ def test_daemon_without_the_module(damage, problem, step, host, examine):
     assert status == 3 and found == f"libvirtd (process 7) {problem}" and step in advice
 
 
+OTHER = "/usr/lib/libother.so"
+ETC = "etc/systemd/system/libvirtd.service.d"
+
+
+def damage_nothing(host):
+    """The daemon was not restarted."""
+
+
+def damage_removed(host):
+    host.path(f"{UNITS}/libvirtd.service.d/spm.conf").unlink()
+
+
+def damage_one_line(host):
+    """systemd takes it for the name of a section."""
+    damage_removed(host)
+    host.write(f"{ETC}/override.conf", f"[Service] Environment=LD_PRELOAD={MODULE}\n")
+
+
+def damage_wrong_suffix(host):
+    damage_removed(host)
+    host.write(f"{ETC}/spm", DROP_IN)
+
+
+def damage_masked(host):
+    host.path(ETC).mkdir(parents=True)
+    host.link(f"{ETC}/spm.conf", "/dev/null")
+
+
+def damage_replaced(host):
+    host.write(f"{ETC}/spm.conf", "[Service]\nLimitNOFILE=4096\n")
+
+
+def damage_other_library(host):
+    host.write(f"{ETC}/zz.conf", f"[Service]\nEnvironment=LD_PRELOAD={OTHER}\n")
+
+
+def damage_other_libraries(host):
+    host.write(f"{ETC}/zz.conf", f'[Service]\nEnvironment=A=b "LD_PRELOAD={OTHER} {OTHER}"\n')
+
+
+@pytest.fixture
+def paste(host, tmp_path):
+    """Run commands in the host's folder, as root's shell would. There systemctl ignores what it is told. Then, what
+    systemd has to say of libvirtd's unit."""
+    def in_host(lines):
+        host.write(f"{UNITS}/libvirtd.service", "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\n")
+        script = "\n".join(["set -e", *lines, "systemd-analyze verify --man=no libvirtd.service 2>&1"])
+        places = {"/etc": host.path("etc"), f"/{UNITS}": host.path(UNITS)}
+        host.path("etc").mkdir(exist_ok=True)
+        return run(*in_chroot(tmp_path / "chroot", "sh", "-c", script, places=places))
+    return in_host
+
+
+@pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="mounts are made in scripts/sandbox only")
+@pytest.mark.parametrize("damage", [value for name, value in [*globals().items()] if name.startswith("damage_")])
+def test_commands_of_the_doctor_give_a_daemon_the_module(damage, host, examine, paste):
+    damage(host)
+    host.process(7)
+    status, report = examine()
+    assert status == 3 and commands(report)[-2:] == ["systemctl daemon-reload", "systemctl restart libvirtd"]
+    done = paste(commands(report))
+    # What the doctor had no part in stays: the file that systemd minds.
+    assert done.returncode == 0 and not re.search(r"(spm|zz)\.conf", done.stdout), done.stdout
+    libraries = re.split("[: ]", read_service(host.root, "libvirtd").environment["LD_PRELOAD"])
+    assert MODULE in libraries and ("other" in damage.__name__) == (OTHER in libraries)
+    status, report = examine()
+    assert "restart it:\n                systemctl daemon-reload" in report
+
+
+@pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="mounts are made in scripts/sandbox only")
+def test_systemd_minds_a_drop_in_of_one_line(host, paste):
+    damage_one_line(host)
+    assert f"{ETC}/override.conf" in paste([]).stdout
+    assert "LD_PRELOAD" not in read_service(host.root, "libvirtd").environment
+
+
 def test_nothing_gives_a_daemon_the_module(host, examine):
-    host.path("usr/lib/systemd/system/libvirtd.service.d/spm.conf").unlink()
+    damage_removed(host)
     status, report = examine()
     (found, advice), = steps(report)
     assert status == 3 and found == "no libvirtd or virtqemud runs, and nothing gives it the module"
-    assert "systemctl edit libvirtd" in advice and "systemctl restart libvirtd" in advice
+    assert commands(advice) == [
+        "mkdir -p /etc/systemd/system/libvirtd.service.d",
+        f"printf '[Service]\\nEnvironment=LD_PRELOAD={MODULE}\\n' "
+        ">/etc/systemd/system/libvirtd.service.d/50-libvirt-spm.conf",
+        "systemctl daemon-reload", "systemctl restart libvirtd"]
 
 
 @pytest.mark.parametrize("text,problem", [("[spm]\ndevice=dimm\n", "'dimm' of device must be"),

@@ -85,8 +85,8 @@ def test_a_running_libvirtd_is_left_alone(machine: Machine, domain: str) -> None
 
 
 def test_the_doctor_says_what_is_to_be_done(machine: Machine) -> None:
-    assert re.search(r"libvirtd \(process \d+\) runs without the module\n.*systemctl restart libvirtd",
-                     examination(machine))
+    assert re.search(r"libvirtd \(process \d+\) runs without the module\n.*restart it:\n +systemctl daemon-reload\n"
+                     r" +systemctl restart libvirtd\n", examination(machine))
 
 
 def test_libvirtd_has_the_module_after_its_restart(machine: Machine) -> None:
