@@ -10,6 +10,9 @@ from symbols import DEVICE, NO_XML, TAKES_XML
 SPM = document("spm-single").read_text()
 LOST = (TRANSLATE / "spm-single.old.xml").read_text().replace("spm-memory", "sp-mem")
 DAEMONS = ["libvirtd", "virtqemud", "virtproxyd"]
+VIR_ERR_OPERATION_DENIED = 29
+VIR_ERR_CONFIG_UNSUPPORTED = 67
+VIR_ERR_ACCESS_DENIED = 88
 QUESTION = "asked: virDomainDefineXML\n"
 
 
@@ -72,10 +75,19 @@ def test_a_client_acts_with_its_own_rights(call):
 
 
 @pytest.mark.parametrize("program", ["libvirtd", "call-libvirt"])
-def test_an_emulator_that_libvirt_would_not_run_is_not_run(program, call, traps):
-    done = call("virDomainDefineXML", traps.domain, program=program, settings="", FAKE_DENIED="1")
+@pytest.mark.parametrize("code", [VIR_ERR_OPERATION_DENIED, VIR_ERR_ACCESS_DENIED])
+def test_an_emulator_that_a_client_may_not_have_run_is_not_run(code, program, call, traps):
+    done = call("virDomainDefineXML", traps.domain, program=program, settings="", FAKE_DENIED=str(code))
     assert "result: (null)" in done.stdout and "virDomainDefineXML:" not in done.stdout
     assert "error domain" not in done.stdout, "libvirt has reported it already"
+    assert traps.sprung() == []
+
+
+def test_an_emulator_that_libvirt_cannot_run_is_not_run(call, traps):
+    done = call("virDomainDefineXML", traps.domain, settings="", FAKE_DENIED="1")
+    assert "result: (null)" in done.stdout and "virDomainDefineXML:" not in done.stdout
+    assert re.search(f"code={VIR_ERR_CONFIG_UNSUPPORTED} line [0-9]+: <emulator> '.*' cannot be asked for its device, as "
+                     "libvirt cannot run it: an error of libvirt's\n", done.stdout)
     assert traps.sprung() == []
 
 

@@ -57,21 +57,30 @@ spm_real_program(const char *path)
 static gboolean
 spm_libvirt_runs(virConnectPtr conn, const char *emulator, const char *arch, GError **error)
 {
-    char *xml = spm_libvirt()->virConnectGetDomainCapabilities(conn, emulator, arch, NULL, NULL, 0);
-    gboolean runs = xml != NULL;
+    const SpmLibvirt *libvirt = spm_libvirt();
+    char *xml = libvirt->virConnectGetDomainCapabilities(conn, emulator, arch, NULL, NULL, 0);
+    int code;
 
     free(xml);
-    if (!runs)
-        g_set_error(error, SPM_ERROR, SPM_ERROR_REPORTED, "libvirt does not run '%s'", emulator);
-    return runs;
+    if (xml)
+        return TRUE;
+    code = libvirt->virGetLastErrorCode();
+    if (code == VIR_ERR_OPERATION_DENIED || code == VIR_ERR_ACCESS_DENIED)
+        g_set_error(error, SPM_ERROR, SPM_ERROR_REPORTED, "libvirt does not run '%s' for this connection",
+                    emulator);
+    else
+        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
+                    "<emulator> '%s' cannot be asked for its device, as libvirt cannot run it: %s", emulator,
+                    libvirt->virGetLastErrorMessage());
+    return FALSE;
 }
 
 /**
  * spm_emulator_device:
  * @def: a valid definition
  * @data: the connection that it came by
- * @error: set on failure: SPM_ERROR_REPORTED when libvirt does not run the emulator for that connection, with
- *   libvirt's error left; otherwise see spm_probe_emulator()
+ * @error: set on failure: SPM_ERROR_REPORTED when the connection may not have the emulator run, with
+ * libvirt's error left; otherwise see spm_probe_emulator()
  *
  * A SpmQemuChooser. A path that leads to no program is left to libvirt to report. A program that has not been
  * asked yet is run only if libvirt runs it for the same connection.

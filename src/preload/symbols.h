@@ -113,6 +113,7 @@ SPM_INTERPOSED(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char
 SPM_INTERPOSED_OPTIONAL(void, virSetErrorLogPriorityFunc, (SpmErrorPriority function))
 
 SPM_CALLED(int, virGetLastErrorCode, (void))
+SPM_CALLED(const char *, virGetLastErrorMessage, (void))
 SPM_CALLED(void, virResetLastError, (void))
 SPM_CALLED(const char *, virConnectGetType, (virConnectPtr conn))
 SPM_CALLED(char *, virConnectGetURI, (virConnectPtr conn))

@@ -133,6 +133,9 @@ PYTHON: dict[str, Callable[[Call], object]] = {
     "virDomainManagedSaveDefineXML": lambda c: c.domain.managedSaveDefineXML(c.xml),
     "virDomainSave": lambda c: c.domain.save(c.image),
     "virDomainManagedSave": lambda c: c.domain.managedSave(),
+    "virDomainCoreDump": lambda c: c.domain.coreDump(c.image),
+    "virDomainCoreDumpWithFormat": lambda c: c.domain.coreDumpWithFormat(
+        c.image, libvirt.VIR_DOMAIN_CORE_DUMP_FORMAT_RAW),
     "virDomainSaveFlags": lambda c: c.domain.saveFlags(c.image, c.xml),
     "virDomainSaveParams": lambda c: c.domain.saveParams({"file": c.image, **c.params("dxml")}),
     "virDomainRestoreFlags": lambda c: c.conn.restoreFlags(c.image, c.xml, libvirt.VIR_DOMAIN_SAVE_PAUSED),
@@ -184,6 +187,8 @@ VIRSH: dict[str, str | None] = {
     "virDomainManagedSaveDefineXML": "managedsave-define small {xml}",
     "virDomainSave": "save small {image}",
     "virDomainManagedSave": "managedsave small",
+    "virDomainCoreDump": "dump small {image}",
+    "virDomainCoreDumpWithFormat": None,
     "virDomainSaveFlags": "save small {image} --xml {xml}",
     "virDomainSaveParams": "save small {image} --xml {xml} --image-format sparse",
     "virDomainRestoreFlags": "restore --paused {image} --xml {xml}",
@@ -248,6 +253,9 @@ DOORS: dict[str, Door] = {
     "virDomainManagedSaveDefineXML": Door("managed", "managed"),
     "virDomainSave": Door("paused", "image"),
     "virDomainManagedSave": Door("paused", "managed"),
+    # a stream without a document
+    "virDomainCoreDump": Door("paused", "dump"),
+    "virDomainCoreDumpWithFormat": Door("paused", "dump"),
     "virDomainSaveFlags": Door("paused", "image"),
     "virDomainSaveParams": Door("paused", "image"),
     "virDomainRestoreFlags": Door("saved", "live"),
@@ -268,13 +276,12 @@ DOORS: dict[str, Door] = {
     "virDomainMigratePrepare3Params": Door("paused", "target", "target"),
     "virDomainMigratePerform3": Door("paused", "target"),
     "virDomainMigratePerform3Params": Door("paused", "target"),
-    # the oldest two mean a running guest
     "virDomainAttachDevice": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
-    "virDomainAttachDeviceFlags": Door("off", "stored"),
-    "virDomainUpdateDeviceFlags": Door("off", "stored"),
+    "virDomainAttachDeviceFlags": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
+    "virDomainUpdateDeviceFlags": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
     "virDomainDetachDevice": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
-    "virDomainDetachDeviceFlags": Door("off", "stored"),
-    "virDomainDetachDeviceAlias": Door("off", "stored"),
+    "virDomainDetachDeviceFlags": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
+    "virDomainDetachDeviceAlias": Door("off", "", error=libvirt.VIR_ERR_OPERATION_UNSUPPORTED),
 }
 
 

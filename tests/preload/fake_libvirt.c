@@ -7,7 +7,7 @@
  *   FAKE_READONLY  the connection may change nothing
  *   FAKE_URI       its URI
  *   FAKE_EMULATOR  the default emulator
- *   FAKE_DENIED    no emulator's capabilities are told
+ *   FAKE_DENIED    the error number for which no emulator's capabilities are told
  *   FAKE_SAVED     a file with the XML that saved domains, snapshots and checkpoints have
  *
  * What it is asked, rather than told to do, is on its standard error. */
@@ -193,6 +193,12 @@ virGetLastErrorCode(void)
     return last_error;
 }
 
+const char *
+virGetLastErrorMessage(void)
+{
+    return "an error of libvirt's";
+}
+
 void
 virResetLastError(void)
 {
@@ -215,7 +221,8 @@ virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const 
     char xml[4096];
 
     asked(__func__);
-    if (!path || getenv("FAKE_DENIED"))
+    last_error = getenv("FAKE_DENIED") ? atoi(getenv("FAKE_DENIED")) : VIR_ERR_OK;
+    if (!path || last_error)
         return NULL;
     printf("capabilities: %s %s %s %s\n", emulator ? emulator : "default", arch, machine ? machine : "any",
            virttype ? virttype : "any");
