@@ -348,11 +348,12 @@ spm_examine_settings(SpmExam *exam)
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autofree char *name = spm_settings_path();
     g_autofree char *path = spm_path(exam, name);
+    const SpmFault *fault;
     SpmSettings settings;
 
     spm_settings_load(path, &settings, faults);
-    for (guint i = 0; i < faults->len; i++)
-        spm_find(exam, SPM_PROBLEM, "%s", ((const SpmFault *)g_ptr_array_index(faults, i))->message);
+    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
+        spm_find(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
         spm_advise(exam, "correct it, and restart the daemon; libvirt-spm(7) has the settings");
     if (settings.device)

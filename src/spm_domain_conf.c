@@ -103,13 +103,11 @@ static void
 spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
 {
     g_autofree char *element = spm_describe(node);
-    g_autofree char *message = NULL;
     va_list args;
 
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    spm_faults_add_va(faults, SPM_ERROR_XML, spm_xml_line(node), element, format, args);
     va_end(args);
-    spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(node), "%s %s", element, message);
 }
 
 static char *

@@ -29,13 +29,11 @@ static void spm_refuse(SpmFaults *faults, unsigned int line, const char *format,
 static void
 spm_refuse(SpmFaults *faults, unsigned int line, const char *format, ...)
 {
-    g_autofree char *message = NULL;
     va_list args;
 
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    spm_faults_add_va(faults, SPM_ERROR_CONFIG, line, NULL, format, args);
     va_end(args);
-    spm_faults_add(faults, SPM_ERROR_CONFIG, line, "%s", message);
 }
 
 /* Families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names. */

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The error domain, and the list in which a document's faults are collected. */
+/* The error domain, and the list in which a document's faults are collected.
+ *
+ * Whoever may send a document could otherwise make its faults cost as much as they like: a list keeps the
+ * first hundred faults and counts the rest, and what a message quotes is cut and cannot begin a line of a
+ * log. */
 
 #include "spm_error.h"
+
+#include <string.h>
+
+/* The most characters of the document's that a message quotes, and of any other text. */
+#define SPM_QUOTED_CHARACTERS 100
+#define SPM_TEXT_CHARACTERS 500
 
 G_DEFINE_QUARK(spm_error_quark, spm_error)
 
@@ -17,12 +27,151 @@ spm_fault_free(gpointer data)
 /**
  * spm_faults_new:
  *
- * Returns: (transfer full): an empty list; free it with g_ptr_array_unref()
+ * Returns: (transfer full): an empty list; free it with spm_faults_free()
  */
 SpmFaults *
 spm_faults_new(void)
 {
-    return g_ptr_array_new_with_free_func(spm_fault_free);
+    SpmFaults *faults = g_new0(SpmFaults, 1);
+
+    faults->list = g_ptr_array_new_with_free_func(spm_fault_free);
+    return faults;
+}
+
+/**
+ * spm_faults_free:
+ * @faults: (nullable): a list
+ */
+void
+spm_faults_free(SpmFaults *faults)
+{
+    if (!faults)
+        return;
+    g_ptr_array_unref(faults->list);
+    g_free(faults);
+}
+
+/* ---- messages ---- */
+
+/* FALSE for what could begin a line, or change how the text around it is shown. */
+static gboolean
+spm_is_shown(gunichar character)
+{
+    switch (g_unichar_type(character)) {
+    case G_UNICODE_CONTROL:
+    case G_UNICODE_FORMAT:
+    case G_UNICODE_LINE_SEPARATOR:
+    case G_UNICODE_PARAGRAPH_SEPARATOR:
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}
+
+static void
+spm_append_text(GString *out, const char *text, guint characters)
+{
+    for (; *text && characters; characters--) {
+        gunichar character = g_utf8_get_char_validated(text, -1);
+
+        if (character == (gunichar)-1 || character == (gunichar)-2) {
+            g_string_append_c(out, '?');
+            text++;
+            continue;
+        }
+        if (spm_is_shown(character))
+            g_string_append_unichar(out, character);
+        else
+            g_string_append_c(out, '?');
+        text = g_utf8_next_char(text);
+    }
+    if (*text)
+        g_string_append(out, "...");
+}
+
+static guint64
+spm_take_number(guint longs, gboolean size, va_list *args)
+{
+    if (size)
+        return va_arg(*args, gsize);
+    if (longs > 1)
+        return va_arg(*args, unsigned long long);
+    return longs ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int);
+}
+
+/* Appends the value of the conversion whose letters begin at @spec, behind @before; returns what follows
+ * them. Messages need no other conversions than these. */
+static const char *
+spm_append_value(GString *out, const char *spec, char before, va_list *args)
+{
+    /* what is quoted, and the names of elements, come from a document */
+    gboolean quoted = before == '\'' || before == '<';
+    guint longs = (guint)strspn(spec, "l");
+    gboolean size = *spec == 'z';
+
+    spec += longs + size;
+    switch (*spec) {
+    case 's':
+        spm_append_text(out, va_arg(*args, const char *),
+                        quoted ? SPM_QUOTED_CHARACTERS : SPM_TEXT_CHARACTERS);
+        break;
+    case 'd':
+        g_string_append_printf(out, "%d", va_arg(*args, int));
+        break;
+    case 'x':
+        g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", spm_take_number(longs, size, args));
+        break;
+    default:
+        g_assert(*spec == 'u');
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, spm_take_number(longs, size, args));
+    }
+    return spec + 1;
+}
+
+static void
+spm_append_message(GString *out, const char *format, va_list *args)
+{
+    const char *c = format;
+
+    while (*c) {
+        if (*c == '%')
+            c = spm_append_value(out, c + 1, c > format ? c[-1] : '\0', args);
+        else
+            g_string_append_c(out, *c++);
+    }
+}
+
+/**
+ * spm_faults_add_va:
+ * @faults: the list
+ * @code: what kind of fault it is
+ * @line: the line of the offending element, 0 for none
+ * @element: (nullable): the subject of the sentence, if that is not in @format
+ * @format: see spm_faults_add()
+ * @args: for @format
+ */
+void
+spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *element,
+                  const char *format, va_list args)
+{
+    GString *message;
+    SpmFault *fault;
+    va_list copy;
+
+    if (faults->len++ >= SPM_FAULTS_KEPT)
+        return;
+    message = g_string_new(NULL);
+    if (element)
+        g_string_append_printf(message, "%s ", element);
+    va_copy(copy, args);
+    spm_append_message(message, format, &copy);
+    va_end(copy);
+
+    fault = g_new0(SpmFault, 1);
+    fault->code = code;
+    fault->line = line;
+    fault->message = g_string_free(message, FALSE);
+    g_ptr_array_add(faults->list, fault);
 }
 
 /**
@@ -30,20 +179,54 @@ spm_faults_new(void)
  * @faults: the list
  * @code: what kind of fault it is
  * @line: the line of the offending element, 0 for none
- * @format: printf-style message: one whole sentence that names the element and the value
+ * @format: printf-style message, with conversions s, d, u and x alone: one whole sentence that names the
+ *   element and the value. A value in quotes is cut to 100 characters, and any other text to 500; control
+ *   characters become '?'
  */
 void
 spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *format, ...)
 {
-    SpmFault *fault = g_new0(SpmFault, 1);
     va_list args;
 
-    fault->code = code;
-    fault->line = line;
     va_start(args, format);
-    fault->message = g_strdup_vprintf(format, args);
+    spm_faults_add_va(faults, code, line, NULL, format, args);
     va_end(args);
-    g_ptr_array_add(faults, fault);
+}
+
+/**
+ * spm_faults_get:
+ * @faults: the list
+ * @index: from 0
+ *
+ * Returns: (transfer none) (nullable): one of the faults that are kept, NULL after the last
+ */
+const SpmFault *
+spm_faults_get(const SpmFaults *faults, guint index)
+{
+    return index < faults->list->len ? g_ptr_array_index(faults->list, index) : NULL;
+}
+
+/**
+ * spm_faults_left_out:
+ * @faults: the list
+ *
+ * Returns: how many faults were counted and not kept
+ */
+guint
+spm_faults_left_out(const SpmFaults *faults)
+{
+    return faults->len - faults->list->len;
+}
+
+static char *
+spm_faults_more(const SpmFaults *faults)
+{
+    if (faults->len == 1)
+        return g_strdup("");
+    if (spm_faults_left_out(faults))
+        return g_strdup_printf(" (and %u more; 'virt-spm validate' shows the first %d)", faults->len - 1,
+                               SPM_FAULTS_KEPT);
+    return g_strdup_printf(" (and %u more; 'virt-spm validate' shows all)", faults->len - 1);
 }
 
 /**
@@ -56,17 +239,15 @@ spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const ch
 gboolean
 spm_faults_to_error(const SpmFaults *faults, GError **error)
 {
-    const SpmFault *first;
+    const SpmFault *first = spm_faults_get(faults, 0);
     g_autofree char *where = NULL;
     g_autofree char *more = NULL;
 
-    if (faults->len == 0)
+    if (!first)
         return TRUE;
 
-    first = g_ptr_array_index(faults, 0);
     where = first->line ? g_strdup_printf("line %u: ", first->line) : g_strdup("");
-    more = faults->len > 1 ? g_strdup_printf(" (and %u more; 'virt-spm validate' shows all)", faults->len - 1)
-                           : g_strdup("");
+    more = spm_faults_more(faults);
     g_set_error(error, SPM_ERROR, (int)first->code, "%s%s%s", where, first->message, more);
     return FALSE;
 }

@@ -29,11 +29,27 @@ typedef struct {
     char *message;     /* one whole sentence without its full stop */
 } SpmFault;
 
-/* A GPtrArray of SpmFault that owns its elements. */
-typedef GPtrArray SpmFaults;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmFaults, g_ptr_array_unref)
+/* How many faults of a document are kept; further ones are only counted. */
+#define SPM_FAULTS_KEPT 100
+
+/**
+ * SpmFaults:
+ * @list: of SpmFault: the first SPM_FAULTS_KEPT
+ * @len: how many were added in all
+ */
+typedef struct {
+    GPtrArray *list;
+    guint len;
+} SpmFaults;
 
 SpmFaults *spm_faults_new(void);
+void spm_faults_free(SpmFaults *faults);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmFaults, spm_faults_free)
+
 void spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
+void spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *element,
+                       const char *format, va_list args) G_GNUC_PRINTF(5, 0);
+const SpmFault *spm_faults_get(const SpmFaults *faults, guint index);
+guint spm_faults_left_out(const SpmFaults *faults);
 gboolean spm_faults_to_error(const SpmFaults *faults, GError **error);

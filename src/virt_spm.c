@@ -45,14 +45,16 @@ typedef struct {
 static void
 spm_print_faults(const SpmCall *call, const SpmFaults *faults)
 {
-    for (guint i = 0; i < faults->len; i++) {
-        const SpmFault *fault = g_ptr_array_index(faults, i);
+    const SpmFault *fault;
 
+    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++) {
         if (fault->line)
             g_printerr("%s:%u: %s\n", call->file, fault->line, fault->message);
         else
             g_printerr("%s: %s\n", call->file, fault->message);
     }
+    if (spm_faults_left_out(faults))
+        g_printerr("%s: and %u more faults, which are not shown\n", call->file, spm_faults_left_out(faults));
 }
 
 /* The document and its definition, or NULL when it was refused, and the reasons are on stderr. */

@@ -61,10 +61,11 @@ spm_load_settings(void)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autofree char *path = spm_settings_path();
+    const SpmFault *fault;
 
     spm_settings_load(path, &libvirt.settings, faults);
-    for (guint i = 0; i < faults->len; i++)
-        fprintf(stderr, "libvirt-spm: %s\n", ((const SpmFault *)g_ptr_array_index(faults, i))->message);
+    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
+        fprintf(stderr, "libvirt-spm: %s\n", fault->message);
 }
 
 /* libvirt's version by the name of its file, as a library must not be called before its program has begun. */
