@@ -46,10 +46,22 @@ spm_backend_free(SpmBackend *backend)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmBackend, spm_backend_free)
 
+/* The attribute of the first such element that has it, as string(./memoryBacking/access/@mode) finds it. */
+static char *
+spm_find_backing(const SpmDomainDef *def, const char *path, const char *name)
+{
+    g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, path);
+    char *value = NULL;
+
+    for (guint i = 0; i < nodes->len && !value; i++)
+        value = spm_xml_attr(g_ptr_array_index(nodes, i), name);
+    return value;
+}
+
 static SpmAccess
 spm_find_access(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
 {
-    g_autofree char *mode = spm_xml_attr(spm_xml_find(def->root, "memoryBacking/access"), "mode");
+    g_autofree char *mode = spm_find_backing(def, "memoryBacking/access", "mode");
 
     if (spm->access)
         return spm->access;
@@ -94,9 +106,8 @@ static void
 spm_backend_find_nodes(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDef *spm,
                        unsigned int cell)
 {
-    xmlNodePtr numatune = spm_xml_find(def->root, "numatune");
-    xmlNodePtr memory = spm_xml_find(numatune, "memory");
-    g_autoptr(GPtrArray) memnodes = spm_xml_children(numatune, NULL, "memnode");
+    xmlNodePtr memory = spm_xml_find(def->root, "numatune/memory");
+    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
     g_autofree char *mode = NULL;
 
     for (guint i = 0; i < memnodes->len; i++) {
@@ -112,23 +123,23 @@ spm_backend_find_nodes(SpmBackend *backend, const SpmDomainDef *def, const SpmMe
 }
 
 static SpmBackend *
-spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuPages *pages,
+                const SpmQemuOptions *options)
 {
     SpmBackend *backend = g_new0(SpmBackend, 1);
     unsigned int id = spm_qemu_carrier_cell(def, spm, options);
     const SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
-    xmlNodePtr allocation = spm_xml_find(def->root, "memoryBacking/allocation");
-    g_autofree char *mode = spm_xml_attr(allocation, "mode");
+    g_autofree char *mode = spm_find_backing(def, "memoryBacking/allocation", "mode");
 
     backend->access = spm_find_access(def, spm, cell);
     backend->discard = spm_find_discard(def, spm, cell);
-    backend->source = spm_xml_attr(spm_xml_find(def->root, "memoryBacking/source"), "type");
-    backend->pagesize = spm->pagesize ? spm->pagesize : spm_qemu_hugepage(def, id);
+    backend->source = spm_find_backing(def, "memoryBacking/source", "type");
+    backend->pagesize = spm->pagesize ? spm->pagesize : spm_qemu_pages_of(pages, id);
     if (spm->path || backend->pagesize == SPM_SYSTEM_PAGE_KIB)
         backend->pagesize = 0;
     /* a file is filled before the guest starts, except a real persistent memory, which would wear */
     backend->prealloc = g_strcmp0(mode, "immediate") == 0 || backend->pagesize || (spm->path && !spm->pmem);
-    backend->threads = spm_xml_attr(allocation, "threads");
+    backend->threads = spm_find_backing(def, "memoryBacking/allocation", "threads");
     spm_backend_find_nodes(backend, def, spm, id);
     return backend;
 }
@@ -136,11 +147,12 @@ spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuO
 static void
 spm_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
 {
-    g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
     JsonArray *array = json_array_new();
+    SpmCpuset nodes;
 
-    for (guint i = 0; i < nodes->len; i++) {
-        if (g_array_index(nodes, gboolean, i))
+    spm_cpuset_parse(cpuset, &nodes);
+    for (guint i = 0; i < SPM_CPUSET_NODES; i++) {
+        if (spm_cpuset_contains(&nodes, i))
             json_array_add_int_element(array, i);
     }
     json_object_set_array_member(json, name, array);
@@ -277,12 +289,14 @@ spm_device_override(JsonObject *json, xmlNodePtr property)
 }
 
 static char *
-spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, GTree *overrides,
+                 const SpmQemuOptions *options)
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
     gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
-    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root, spm->alias);
+    const SpmQemuOverride *override = g_tree_lookup(overrides, spm->alias);
+    xmlNodePtr frontend = override ? override->frontend : NULL;
     g_autoptr(GPtrArray) properties = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 
     if (same_cell)
@@ -317,16 +331,18 @@ spm_argv_add(GPtrArray *argv, const char *option, char *value)
 GStrv
 spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
+    g_autoptr(SpmQemuPages) pages = spm_qemu_pages_new(def);
     GPtrArray *argv = g_ptr_array_new();
 
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        g_autoptr(SpmBackend) backend = spm_backend_new(def, spm, options);
+        g_autoptr(SpmBackend) backend = spm_backend_new(def, spm, pages, options);
 
         if (backend->nodemask && backend->prealloc)
             spm_argv_add(argv, "-object", spm_thread_context_build(spm, backend));
         spm_argv_add(argv, "-object", spm_backend_build(def, spm, backend));
-        spm_argv_add(argv, "-device", spm_device_build(def, spm, options));
+        spm_argv_add(argv, "-device", spm_device_build(def, spm, overrides, options));
     }
     g_ptr_array_add(argv, NULL);
     return (GStrv)g_ptr_array_free(argv, FALSE);

@@ -3,6 +3,9 @@
 
 #include "qemu_spm_ns.h"
 
+#include <string.h>
+
+#include "spm_domain_conf.h"
 #include "spm_xml.h"
 
 #define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -19,6 +22,32 @@ spm_qemu_ns_find(xmlNodePtr domain)
     return xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
 }
 
+/* "qemu", or else the first of qemu1, qemu2 and so on that @domain does not declare. */
+static char *
+spm_free_prefix(xmlNodePtr domain)
+{
+    g_autoptr(GArray) taken = g_array_new(FALSE, TRUE, sizeof(gboolean));
+    guint free = 0;
+
+    /* with N declarations one of the first N + 1 prefixes is free */
+    for (const xmlNs *ns = domain->nsDef; ns; ns = ns->next)
+        g_array_set_size(taken, taken->len + 1);
+    g_array_set_size(taken, taken->len + 1);
+    for (const xmlNs *ns = domain->nsDef; ns; ns = ns->next) {
+        const char *prefix = ns->prefix ? (const char *)ns->prefix : "";
+        guint64 number = 0;
+
+        /* "qemu01" is another prefix than "qemu1"; to take that for taken does no harm */
+        if (strcmp(prefix, "qemu") == 0 ||
+            (g_str_has_prefix(prefix, "qemu") &&
+             g_ascii_string_to_unsigned(prefix + 4, 10, 1, taken->len - 1, &number, NULL)))
+            g_array_index(taken, gboolean, number) = TRUE;
+    }
+    while (g_array_index(taken, gboolean, free))
+        free++;
+    return free ? g_strdup_printf("qemu%u", free) : g_strdup("qemu");
+}
+
 /**
  * spm_qemu_ns_need:
  * @domain: a <domain>
@@ -30,58 +59,110 @@ xmlNsPtr
 spm_qemu_ns_need(xmlNodePtr domain)
 {
     xmlNsPtr ns = spm_qemu_ns_find(domain);
-    g_autofree char *prefix = g_strdup("qemu");
+    g_autofree char *prefix = ns ? NULL : spm_free_prefix(domain);
 
-    for (unsigned int i = 1; !ns; i++) {
-        ns = xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
-        g_free(prefix);
-        prefix = g_strdup_printf("qemu%u", i);
-    }
-    return ns;
+    return ns ? ns : xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
 }
 
+static const char *const spm_property_names[] = {
+    [SPM_QEMU_DRIVER] = "driver",
+    [SPM_QEMU_SLOT] = "slot",
+    [SPM_QEMU_NODE] = "node",
+    [SPM_QEMU_ADDR] = "addr",
+};
+
 /**
- * spm_qemu_ns_find_frontend:
- * @domain: a <domain>
- * @alias: a device's alias
+ * spm_qemu_property_name:
+ * @property: a property
  *
- * Returns: (transfer none) (nullable): the <qemu:frontend> that overrides the device
+ * Returns: (transfer none): what QEMU calls it
  */
-xmlNodePtr
-spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias)
+const char *
+spm_qemu_property_name(SpmQemuProperty property)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
-    xmlNodePtr override = ns ? spm_xml_first(domain, ns, "override") : NULL;
-
-    for (xmlNodePtr device = override ? spm_xml_first(override, ns, "device") : NULL; device;
-         device = spm_xml_next(device, ns, "device")) {
-        g_autofree char *name = spm_xml_attr(device, "alias");
-        xmlNodePtr frontend = spm_xml_first(device, ns, "frontend");
-
-        if (frontend && g_strcmp0(name, alias) == 0)
-            return frontend;
-    }
-    return NULL;
+    return spm_property_names[property];
 }
 
-/**
- * spm_qemu_ns_find_property:
- * @frontend: a <qemu:frontend>
- * @name: a property of QEMU
- *
- * Returns: (transfer none) (nullable): its <qemu:property>
- */
-xmlNodePtr
-spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name)
+/* The entry for @alias, made if there is none. */
+static SpmQemuOverride *
+spm_need_override(GTree *overrides, const char *alias)
 {
+    SpmQemuOverride *found = g_tree_lookup(overrides, alias);
+
+    if (!found) {
+        found = g_new0(SpmQemuOverride, 1);
+        g_tree_insert(overrides, g_strdup(alias), found);
+    }
+    return found;
+}
+
+static void
+spm_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
+{
+    if (!override->frontend)
+        override->frontend = frontend;
     for (xmlNodePtr property = spm_xml_first(frontend, frontend->ns, "property"); property;
          property = spm_xml_next(property, frontend->ns, "property")) {
-        g_autofree char *this = spm_xml_attr(property, "name");
+        g_autofree char *name = spm_xml_attr(property, "name");
 
-        if (g_strcmp0(this, name) == 0)
-            return property;
+        for (guint i = 0; name && i < SPM_QEMU_PROPERTIES; i++) {
+            if (!override->properties[i] && strcmp(name, spm_property_names[i]) == 0)
+                override->properties[i] = property;
+        }
     }
-    return NULL;
+}
+
+static void
+spm_read_override(xmlNodePtr override, GTree *overrides)
+{
+    const xmlNs *ns = override->ns;
+
+    for (xmlNodePtr device = spm_xml_first(override, ns, "device"); device;
+         device = spm_xml_next(device, ns, "device")) {
+        g_autofree char *alias = spm_xml_attr(device, "alias");
+
+        for (xmlNodePtr frontend = spm_xml_first(device, ns, "frontend"); alias && frontend;
+             frontend = spm_xml_next(frontend, ns, "frontend"))
+            spm_read_frontend(frontend, spm_need_override(overrides, alias));
+    }
+}
+
+/**
+ * spm_qemu_ns_overrides:
+ * @domain: a <domain>
+ *
+ * Reads every <qemu:override>, as libvirt does, once for all devices.
+ *
+ * Returns: (transfer full): by alias, the #SpmQemuOverride of each device that has one
+ */
+GTree *
+spm_qemu_ns_overrides(xmlNodePtr domain)
+{
+    GTree *overrides = spm_alias_tree_new();
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
+
+    for (xmlNodePtr override = ns ? spm_xml_first(domain, ns, "override") : NULL; override;
+         override = spm_xml_next(override, ns, "override"))
+        spm_read_override(override, overrides);
+    return overrides;
+}
+
+/**
+ * spm_qemu_ns_arguments:
+ * @domain: a <domain>
+ *
+ * Returns: (transfer container): the <qemu:arg> of every <qemu:commandline>, as libvirt reads them
+ */
+GPtrArray *
+spm_qemu_ns_arguments(xmlNodePtr domain)
+{
+    GPtrArray *args = g_ptr_array_new();
+    xmlNsPtr ns = spm_qemu_ns_find(domain);
+
+    for (xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL; commandline;
+         commandline = spm_xml_next(commandline, ns, "commandline"))
+        g_ptr_array_extend_and_steal(args, spm_xml_children(commandline, ns, "arg"));
+    return args;
 }
 
 /**
@@ -89,14 +170,12 @@ spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name)
  * @domain: a <domain>
  * @options: options of QEMU, NULL-terminated
  *
- * Returns: TRUE when one of them stands in the <qemu:commandline>
+ * Returns: TRUE when one of them stands in a <qemu:commandline>
  */
 gboolean
 spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
-    xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL;
-    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
+    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
 
     for (guint i = 0; i < args->len; i++) {
         g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");

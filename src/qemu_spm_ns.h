@@ -6,8 +6,25 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
+/* Properties of a memory device that are looked for. */
+typedef enum {
+    SPM_QEMU_DRIVER,
+    SPM_QEMU_SLOT,
+    SPM_QEMU_NODE,
+    SPM_QEMU_ADDR,
+    SPM_QEMU_PROPERTIES,
+} SpmQemuProperty;
+
+/* What overrides one device: the first <qemu:frontend>, and of each property the first <qemu:property>, or
+ * NULL. */
+typedef struct {
+    xmlNodePtr frontend;
+    xmlNodePtr properties[SPM_QEMU_PROPERTIES];
+} SpmQemuOverride;
+
 xmlNsPtr spm_qemu_ns_find(xmlNodePtr domain);
 xmlNsPtr spm_qemu_ns_need(xmlNodePtr domain);
-xmlNodePtr spm_qemu_ns_find_frontend(xmlNodePtr domain, const char *alias);
-xmlNodePtr spm_qemu_ns_find_property(xmlNodePtr frontend, const char *name);
+const char *spm_qemu_property_name(SpmQemuProperty property);
+GTree *spm_qemu_ns_overrides(xmlNodePtr domain);
+GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);
 gboolean spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options);

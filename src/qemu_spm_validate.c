@@ -11,21 +11,22 @@
 static void
 spm_check_overrides(const SpmDomainDef *def, SpmFaults *faults)
 {
-    static const char *const ours[] = { "driver", "slot", "node" };
+    static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
 
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        xmlNodePtr frontend = spm->alias ? spm_qemu_ns_find_frontend(def->root, spm->alias) : NULL;
+        const SpmQemuOverride *override = spm->alias ? g_tree_lookup(overrides, spm->alias) : NULL;
 
-        for (gsize j = 0; frontend && j < G_N_ELEMENTS(ours); j++) {
-            xmlNodePtr property = spm_qemu_ns_find_property(frontend, ours[j]);
+        for (gsize j = 0; override && j < G_N_ELEMENTS(ours); j++) {
+            xmlNodePtr property = override->properties[ours[j]];
 
             if (property)
                 spm_faults_add(
                     faults, SPM_ERROR_CONFIG, spm_xml_line(property),
                     "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', which "
                     "libvirt-spm sets itself; remove it",
-                    ours[j], spm->alias);
+                    spm_qemu_property_name(ours[j]), spm->alias);
         }
     }
 }
@@ -71,9 +72,11 @@ static void
 spm_check_page(xmlNodePtr page, guint stock_cells, guint cells, SpmFaults *faults)
 {
     g_autofree char *nodeset = spm_xml_attr(page, "nodeset");
+    SpmCpuset set;
 
-    for (guint id = stock_cells; nodeset && id < cells; id++) {
-        if (spm_cpuset_contains(nodeset, id)) {
+    spm_cpuset_parse(nodeset, &set);
+    for (guint id = stock_cells; id < cells; id++) {
+        if (spm_cpuset_contains(&set, id)) {
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, spm_xml_line(page),
                 "<page> of <hugepages> has nodeset='%s' with cell %u, which is for <memory model='spm'> "
@@ -92,16 +95,14 @@ spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faul
         const char *path;
         const char *attribute;
     } references[] = {
-        { "cpu/numa/interconnects", "initiator" },
-        { "cpu/numa/interconnects", "target" },
-        { "numatune", "cellid" },
+        { "cpu/numa[1]/interconnects[1]/*", "initiator" },
+        { "cpu/numa[1]/interconnects[1]/*", "target" },
+        { "numatune/*", "cellid" },
     };
-    g_autoptr(GPtrArray) pages =
-        spm_xml_children(spm_xml_find(def->root, "memoryBacking/hugepages"), NULL, "page");
+    g_autoptr(GPtrArray) pages = spm_xml_find_all(def->root, "memoryBacking/hugepages/page");
 
     for (gsize i = 0; i < G_N_ELEMENTS(references); i++) {
-        g_autoptr(GPtrArray) nodes =
-            spm_xml_children(spm_xml_find(def->root, references[i].path), NULL, NULL);
+        g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, references[i].path);
 
         for (guint j = 0; j < nodes->len; j++)
             spm_check_reference(g_ptr_array_index(nodes, j), references[i].attribute, stock_cells,

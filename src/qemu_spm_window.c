@@ -230,7 +230,7 @@ spm_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults *faults
         g_string_append_printf(text, "%s0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER "x",
                                i ? " or " : "", window->base, window->base + window->size);
     }
-    spm_faults_add(faults, SPM_ERROR_CONFIG, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+    spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
                    "x', from which its %" G_GUINT64_FORMAT
                    " KiB would reach out of the window that QEMU has for memory devices, %s",
@@ -262,7 +262,9 @@ spm_qemu_window_check(const SpmDomainDef *def, SpmFaults *faults)
     g_autoptr(GArray) windows = spm_find_windows(def);
 
     /* without any, the domain is wider than an address, which is for QEMU to refuse */
-    for (guint i = 0; i < def->spms->len && windows->len && spm_qemu_window_is_known(def); i++) {
+    if (windows->len == 0 || !spm_qemu_window_is_known(def))
+        return;
+    for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
         if (spm->has_base)

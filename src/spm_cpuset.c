@@ -1,9 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sets of nodes in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3. */
+/* Sets of nodes in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3.
+ *
+ * They are read by hand, in one pass: regular expressions recurse with the length of what they match. */
 
 #include "spm_cpuset.h"
 
-#include "spm_number.h"
+#include <string.h>
+
+#define SPM_BLANKS " \t\r\n\v\f"
+
+/* One part of a set: a number, a range, or with ^ what is excluded. */
+typedef struct {
+    gboolean exclude, range;
+    guint first, last; /* SPM_CPUSET_NODES for what is too large */
+} SpmCpusetPart;
+
+static gboolean
+spm_scan_number(const char **text, guint *number)
+{
+    const char *c = *text;
+
+    *number = 0;
+    for (; g_ascii_isdigit(*c); c++)
+        *number = MIN(*number * 10 + (guint)(*c - '0'), SPM_CPUSET_NODES);
+    if (c == *text)
+        return FALSE;
+    *text = c;
+    return TRUE;
+}
+
+static void
+spm_scan_blanks(const char **text, const char *blanks)
+{
+    *text += strspn(*text, blanks);
+}
+
+/* Reads one part and what is allowed of @blanks in it; FALSE when it is none. */
+static gboolean
+spm_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
+{
+    spm_scan_blanks(text, blanks);
+    part->exclude = **text == '^';
+    *text += part->exclude;
+    spm_scan_blanks(text, blanks);
+    if (!spm_scan_number(text, &part->first))
+        return FALSE;
+    part->last = part->first;
+    spm_scan_blanks(text, blanks);
+    part->range = **text == '-';
+    if (part->range) {
+        (*text)++;
+        spm_scan_blanks(text, blanks);
+        if (!spm_scan_number(text, &part->last))
+            return FALSE;
+        spm_scan_blanks(text, blanks);
+    }
+    return **text == ',' || !**text;
+}
 
 /**
  * spm_cpuset_is_valid:
@@ -15,59 +68,65 @@
 gboolean
 spm_cpuset_is_valid(const char *text)
 {
-    return g_regex_match_simple("^([0-9]+(-[0-9]+)?|\\^[0-9]+)(,([0-9]+(-[0-9]+)?|\\^[0-9]+))*$", text, 0, 0);
+    SpmCpusetPart part;
+
+    while (spm_scan_part(&text, "", &part) && !(part.exclude && part.range)) {
+        if (!*text++)
+            return TRUE;
+    }
+    return FALSE;
 }
 
-static gboolean
-spm_cpuset_apply(const char *cpuset, GArray *nodes)
+/* Sets the bits of @part, whole bytes at a time. */
+static void
+spm_cpuset_apply(SpmCpuset *set, const SpmCpusetPart *part)
 {
-    g_auto(GStrv) parts = g_strsplit(cpuset, ",", -1);
+    guint node = part->first;
 
-    for (char **part = parts; *part; part++) {
-        const char *text = g_strstrip(*part);
-        gboolean add = *text != '^';
-        g_auto(GStrv) ends = g_strsplit(add ? text : text + 1, "-", 2);
-        guint64 first, last;
+    while (node <= part->last) {
+        guint8 *byte = &set->bytes[node / 8];
 
-        if (!ends[0] || !spm_parse_number(ends[0], 10, 16383, &first) ||
-            !spm_parse_number(ends[1] ? ends[1] : ends[0], 10, 16383, &last))
-            return FALSE;
-        if (last >= nodes->len)
-            g_array_set_size(nodes, (guint)last + 1);
-        for (guint64 node = first; node <= last; node++)
-            g_array_index(nodes, gboolean, node) = add;
+        if (node % 8 == 0 && node + 7 <= part->last) {
+            guint count = (part->last + 1 - node) / 8;
+
+            memset(byte, part->exclude ? 0 : 0xff, count);
+            node += count * 8;
+            continue;
+        }
+        *byte = (guint8)(part->exclude ? *byte & ~(1U << node % 8) : *byte | 1U << node % 8);
+        node++;
     }
-    return TRUE;
 }
 
 /**
  * spm_cpuset_parse:
- * @cpuset: (nullable): a set
- *
- * Returns: (transfer full): an array of gboolean whose element N is TRUE when N is in the set; empty when
- *   @cpuset is none
+ * @text: (nullable): a set, in which blanks may stand around numbers
+ * @set: (out): its numbers; none without @text, and for what is no set or has numbers that libvirt refuses
  */
-GArray *
-spm_cpuset_parse(const char *cpuset)
+void
+spm_cpuset_parse(const char *text, SpmCpuset *set)
 {
-    g_autoptr(GArray) nodes = g_array_new(FALSE, TRUE, sizeof(gboolean));
+    SpmCpusetPart part;
 
-    if (!cpuset || !spm_cpuset_apply(cpuset, nodes))
-        g_array_set_size(nodes, 0);
-    return g_steal_pointer(&nodes);
+    memset(set, 0, sizeof(*set));
+    while (text && spm_scan_part(&text, SPM_BLANKS, &part) && part.first < SPM_CPUSET_NODES &&
+           part.last < SPM_CPUSET_NODES) {
+        spm_cpuset_apply(set, &part);
+        if (!*text++)
+            return;
+    }
+    memset(set, 0, sizeof(*set));
 }
 
 /**
  * spm_cpuset_contains:
- * @cpuset: a set
+ * @set: a set
  * @node: a number
  *
  * Returns: TRUE when @node is in the set
  */
 gboolean
-spm_cpuset_contains(const char *cpuset, unsigned int node)
+spm_cpuset_contains(const SpmCpuset *set, guint node)
 {
-    g_autoptr(GArray) nodes = spm_cpuset_parse(cpuset);
-
-    return node < nodes->len && g_array_index(nodes, gboolean, node);
+    return node < SPM_CPUSET_NODES && set->bytes[node / 8] & 1U << node % 8;
 }

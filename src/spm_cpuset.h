@@ -5,6 +5,14 @@
 
 #include <glib.h>
 
+/* libvirt's own limit (VIR_DOMAIN_CPUMASK_LEN). */
+#define SPM_CPUSET_NODES 16384
+
+/* Bit N % 8 of byte N / 8 says whether N is in the set. */
+typedef struct {
+    guint8 bytes[SPM_CPUSET_NODES / 8];
+} SpmCpuset;
+
 gboolean spm_cpuset_is_valid(const char *text);
-GArray *spm_cpuset_parse(const char *cpuset);
-gboolean spm_cpuset_contains(const char *cpuset, unsigned int node);
+void spm_cpuset_parse(const char *text, SpmCpuset *set);
+gboolean spm_cpuset_contains(const SpmCpuset *set, guint node);

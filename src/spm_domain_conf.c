@@ -7,6 +7,8 @@
 
 #include "spm_domain_conf.h"
 
+#include <string.h>
+
 #include "spm_cpuset.h"
 #include "spm_xml.h"
 
@@ -159,14 +161,38 @@ spm_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faul
     }
 }
 
-static gboolean
-spm_is_duplicate(xmlNodePtr node)
+/* Where @name is in @grammar's children, or -1. */
+static int
+spm_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
 {
-    for (xmlNodePtr other = node->prev; other; other = other->prev) {
-        if (spm_xml_is(other, NULL, (const char *)node->name))
-            return TRUE;
+    for (int i = 0; grammar->children[i]; i++) {
+        if (xmlStrEqual(name, BAD_CAST grammar->children[i]))
+            return i;
     }
-    return FALSE;
+    return -1;
+}
+
+static void spm_check_grammar(xmlNodePtr node, SpmFaults *faults);
+
+/* Checks an element in one of @grammar. @seen has a bit for each of the grammar's children that was there. */
+static void
+spm_check_child(xmlNodePtr child, const SpmGrammar *grammar, guint *seen, SpmFaults *faults)
+{
+    int index = child->ns ? -1 : spm_grammar_child(grammar, child->name);
+
+    if (index < 0) {
+        g_autofree char *known = spm_join(grammar->children, "<", ">");
+        g_autofree char *name = spm_written_name(child->ns, child->name);
+
+        spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child),
+                       "<%s> of <memory model='spm'> is unknown in <%s>; what may stand there is %s", name,
+                       grammar->name, known);
+    } else if (*seen & 1U << index) {
+        spm_fault(faults, child, "is given twice");
+    } else {
+        *seen |= 1U << index;
+        spm_check_grammar(child, faults);
+    }
 }
 
 /* Checks @node and all below it against the grammar table: names, and what stands twice. */
@@ -174,22 +200,12 @@ static void
 spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
 {
     const SpmGrammar *grammar = spm_grammar_find(node->name);
+    guint seen = 0;
 
     spm_check_attributes(node, grammar, faults);
     for (xmlNodePtr child = node->children; child; child = child->next) {
         if (child->type == XML_ELEMENT_NODE) {
-            if (child->ns || !g_strv_contains(grammar->children, (const char *)child->name)) {
-                g_autofree char *known = spm_join(grammar->children, "<", ">");
-                g_autofree char *name = spm_written_name(child->ns, child->name);
-
-                spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child),
-                               "<%s> of <memory model='spm'> is unknown in <%s>; what may stand there is %s",
-                               name, grammar->name, known);
-            } else if (spm_is_duplicate(child)) {
-                spm_fault(faults, child, "is given twice");
-            } else {
-                spm_check_grammar(child, faults);
-            }
+            spm_check_child(child, grammar, &seen, faults);
         } else if (!grammar->text && !xmlIsBlankNode(child) &&
                    (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)) {
             g_autofree char *text = g_strstrip(g_strdup((const char *)child->content));
@@ -308,6 +324,9 @@ spm_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
     if (!node)
         spm_fault(faults, target, "has no <node>: the NUMA cell as which the guest is to see the memory");
 
+    spm->size_line = size ? spm_xml_line(size) : 0;
+    spm->cell_line = node ? spm_xml_line(node) : 0;
+    spm->base_line = address ? spm_xml_line(address) : 0;
     spm->size = spm_parse_scaled(size, faults);
     if (node)
         spm_parse_cell(spm, node, faults);
@@ -461,23 +480,75 @@ spm_parse_max_memory(SpmDomainDef *def)
     def->slots = (unsigned int)number;
 }
 
+/* What is looked at in pairs, and so must not be more than any domain can have that libvirt and QEMU start:
+ * QEMU has 256 slots (ACPI_MAX_RAM_SLOTS), of which a carrier takes one; 4095 ranges of memory in an address
+ * space of x86 (phys_section_add(), which no device gets around); and 128 NUMA nodes (MAX_NODES). */
+#define SPM_ELEMENTS_MAX 256
+#define SPM_MEMORIES_MAX 4096
+#define SPM_CELLS_MAX 128
+
+/* Refuses what is there more often than that, in a domain that has spm elements. */
+static gboolean
+spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArray *cells, SpmFaults *faults)
+{
+    const struct {
+        const GPtrArray *nodes;
+        guint max;
+        const char *what;
+        const char *why;
+    } counts[] = {
+        { spms, SPM_ELEMENTS_MAX, "<memory model='spm'>", "slots for memory devices" },
+        { memories, SPM_MEMORIES_MAX, "<memory> in <devices>", "ranges of memory" },
+        { cells, SPM_CELLS_MAX, "<cell> of <numa>", "NUMA nodes" },
+    };
+    guint before = faults->len;
+
+    for (gsize i = 0; spms->len && i < G_N_ELEMENTS(counts); i++) {
+        if (counts[i].nodes->len > counts[i].max)
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, spm_xml_line(g_ptr_array_index(counts[i].nodes, counts[i].max)),
+                "%s is there %u times; with <memory model='spm'> it may be there %u times, as QEMU has "
+                "no more %s",
+                counts[i].what, counts[i].nodes->len, counts[i].max, counts[i].why);
+    }
+    return faults->len == before;
+}
+
+static void
+spm_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faults)
+{
+    for (guint i = 0; i < memories->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(memories, i);
+        SpmMemoryDef *spm;
+
+        if (!spm_memory_node_is_spm(node)) {
+            g_ptr_array_add(def->others, spm_other_memory_def_parse(node));
+            continue;
+        }
+        spm = spm_memory_def_parse(node, faults);
+        spm->behind = def->others->len > 0;
+        g_ptr_array_add(def->spms, spm);
+    }
+}
+
+/* Cells and memory devices, unless they are too many, as a fault says then. */
 static void
 spm_parse_devices(SpmDomainDef *def, SpmFaults *faults)
 {
-    g_autoptr(GPtrArray) cells = spm_xml_children(spm_xml_find(def->root, "cpu/numa"), NULL, "cell");
-    g_autoptr(GPtrArray) memories = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, "memory");
+    g_autoptr(GPtrArray) cells = spm_xml_find_all(def->root, "cpu/numa[1]/cell");
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(def->root, "devices/memory");
+    g_autoptr(GPtrArray) spms = g_ptr_array_new();
 
+    for (guint i = 0; i < memories->len; i++) {
+        if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
+            g_ptr_array_add(spms, g_ptr_array_index(memories, i));
+    }
+    if (!spm_check_counts(spms, memories, cells, faults))
+        return;
     for (guint i = 0; i < cells->len; i++)
         g_ptr_array_add(def->cells, spm_cell_def_parse(g_ptr_array_index(cells, i), i));
     g_ptr_array_sort(def->cells, spm_cell_def_compare);
-    for (guint i = 0; i < memories->len; i++) {
-        xmlNodePtr node = g_ptr_array_index(memories, i);
-
-        if (spm_memory_node_is_spm(node))
-            g_ptr_array_add(def->spms, spm_memory_def_parse(node, faults));
-        else
-            g_ptr_array_add(def->others, spm_other_memory_def_parse(node));
-    }
+    spm_parse_memories(def, memories, faults);
 }
 
 /**
@@ -604,23 +675,53 @@ spm_other_memory_needs_slot(const SpmOtherMemoryDef *other)
     return other->model && g_strv_contains(spm_slot_models, other->model);
 }
 
-/**
- * spm_domain_def_alias_exists:
- * @def: a definition
- * @alias: an alias
- *
- * Returns: TRUE when a device of the document has it already
- */
-gboolean
-spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias)
+static gint
+spm_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
 {
-    g_autoptr(GPtrArray) devices = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, NULL);
+    (void)data;
+    return strcmp(a, b);
+}
+
+/**
+ * spm_alias_tree_new:
+ *
+ * A tree, not a hash table: whoever writes a document can give all of its aliases one hash.
+ *
+ * Returns: (transfer full): an empty tree by aliases, which owns these and what it says of them
+ */
+GTree *
+spm_alias_tree_new(void)
+{
+    return g_tree_new_full(spm_compare_aliases, NULL, g_free, g_free);
+}
+
+/**
+ * spm_domain_def_aliases:
+ * @def: a definition
+ *
+ * Returns: (transfer full): all aliases of the document's devices, and of each the #SpmAliasUse
+ */
+GTree *
+spm_domain_def_aliases(const SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) devices = spm_xml_find_all(def->root, "devices/*");
+    GTree *aliases = spm_alias_tree_new();
 
     for (guint i = 0; i < devices->len; i++) {
-        g_autofree char *name = spm_xml_attr(spm_xml_find(g_ptr_array_index(devices, i), "alias"), "name");
+        xmlNodePtr device = g_ptr_array_index(devices, i);
+        char *name = spm_xml_attr(spm_xml_first(device, NULL, "alias"), "name");
+        SpmAliasUse *use = name ? g_tree_lookup(aliases, name) : NULL;
+        xmlNodePtr *user;
 
-        if (g_strcmp0(name, alias) == 0)
-            return TRUE;
+        if (name && !use)
+            g_tree_insert(aliases, name, use = g_new0(SpmAliasUse, 1));
+        else
+            g_free(name);
+        if (!use)
+            continue;
+        user =
+            spm_xml_is(device, NULL, "memory") && spm_memory_node_is_spm(device) ? &use->spm : &use->device;
+        *user = *user ? *user : device;
     }
-    return FALSE;
+    return aliases;
 }

@@ -33,6 +33,7 @@ typedef struct {
     xmlNodePtr node; /* borrowed from the document */
     unsigned int line;
     gboolean faulty; /* breaks the grammar: what follows is not complete */
+    gboolean behind; /* another kind of memory device comes before it */
 
     SpmAccess access;
     SpmTristate discard;
@@ -47,6 +48,8 @@ typedef struct {
     unsigned int cell;
     gboolean has_base;
     guint64 base; /* guest-physical, bytes */
+    /* of <size>, <node> and <address> */
+    unsigned int size_line, cell_line, base_line;
 
     char *alias; /* NULL until post-parse */
 } SpmMemoryDef;
@@ -71,6 +74,12 @@ typedef struct {
     SpmAccess access;
     SpmTristate discard;
 } SpmCellDef;
+
+/* Who has an alias: the first device that is not spm, and the first that is; NULL for none. */
+typedef struct {
+    xmlNodePtr device;
+    xmlNodePtr spm;
+} SpmAliasUse;
 
 typedef struct {
     xmlNodePtr root; /* <domain>, borrowed from the document */
@@ -105,5 +114,6 @@ void spm_domain_def_format(SpmDomainDef *def);
 SpmMemoryDef *spm_memory_def_new(xmlNodePtr node);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
 gboolean spm_other_memory_needs_slot(const SpmOtherMemoryDef *other);
-gboolean spm_domain_def_alias_exists(const SpmDomainDef *def, const char *alias);
+GTree *spm_alias_tree_new(void);
+GTree *spm_domain_def_aliases(const SpmDomainDef *def);
 guint64 spm_read_size(xmlNodePtr node);

@@ -7,6 +7,7 @@
 static void
 spm_post_parse_aliases(SpmDomainDef *def)
 {
+    g_autoptr(GTree) aliases = spm_domain_def_aliases(def);
     unsigned int number = 0;
 
     for (guint i = 0; i < def->spms->len; i++) {
@@ -15,7 +16,7 @@ spm_post_parse_aliases(SpmDomainDef *def)
         while (!spm->alias) {
             g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
 
-            if (!spm_domain_def_alias_exists(def, alias))
+            if (!g_tree_lookup(aliases, alias))
                 spm->alias = g_steal_pointer(&alias);
         }
     }
@@ -110,12 +111,8 @@ spm_format_order(SpmDomainDef *def)
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
-        for (xmlNodePtr node = first->node; node; node = node->next) {
-            if (node == spm->node) {
-                spm_xml_move_before(first->node, spm->node);
-                break;
-            }
-        }
+        if (spm->behind)
+            spm_xml_move_before(first->node, spm->node);
     }
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Refuse what parses but could not work: placement, NUMA cells, room, and what kind of domain it is.
  *
+ * Each spm element is compared with each memory device and each cell. There are 256, 4096 and 128 at most, as
+ * parse refuses more.
+ *
  * A driver in the guest looks its memory up by proximity domain and takes the first entry of the SRAT
  * that matches. Hence the rules of placement: SPM lies first in the device-memory window, and nothing
  * else is in its cell. */
@@ -117,10 +120,9 @@ static void
 spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
 {
     const SpmCellDef *cell = spm_find_cell(def, spm->cell);
-    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/node"));
 
     if (!cell) {
-        spm_refuse(faults, line,
+        spm_refuse(faults, spm->cell_line,
                    "<node> of <memory model='spm'> is '%u', but <numa> of <cpu> has no such cell; "
                    "declare it as <cell id='%u' memory='0' unit='KiB'/>",
                    spm->cell, spm->cell);
@@ -128,7 +130,7 @@ spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *f
     }
     if (cell->memory)
         spm_refuse(
-            faults, line,
+            faults, spm->cell_line,
             "<node> of <memory model='spm'> is '%u', but that cell has memory of its own (line %u), which "
             "a driver in the guest would find in place of the SPM; use a cell with memory='0'",
             spm->cell, cell->line);
@@ -137,7 +139,7 @@ spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *f
 
         if (other->cell == (gint64)spm->cell)
             spm_refuse(
-                faults, line,
+                faults, spm->cell_line,
                 "<node> of <memory model='spm'> is '%u', but <memory model='%s'> of line %u has the same "
                 "one, and a driver in the guest could find that in place of the SPM; use a cell for SPM "
                 "alone",
@@ -156,11 +158,11 @@ spm_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
                                 : g_strdup_printf("its <%s>, %" G_GUINT64_FORMAT " KiB", element, align);
 
     if (spm->size % align)
-        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/size")),
+        spm_refuse(faults, spm->size_line,
                    "<size> of <memory model='spm'> is %" G_GUINT64_FORMAT " KiB; it must be a multiple of %s",
                    spm->size, what);
     if (spm->base / 1024 % align || spm->base % 1024)
-        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+        spm_refuse(faults, spm->base_line,
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
                    "x'; it must be a multiple of %s (0x%" G_GINT64_MODIFIER "x)",
                    spm->base, what, align * 1024);
@@ -172,7 +174,7 @@ spm_validate_range(const SpmMemoryDef *spm, SpmFaults *faults)
     if (!spm->has_base)
         return;
     if (spm->size * 1024 > SPM_ADDRESS_LIMIT || spm->base > SPM_ADDRESS_LIMIT - spm->size * 1024)
-        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+        spm_refuse(faults, spm->base_line,
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
                    "x', from which the range "
                    "would reach beyond the 52 bits of a physical address",
@@ -187,22 +189,25 @@ spm_validate_backend(const SpmMemoryDef *spm, SpmFaults *faults)
                    "<memory model='spm'> has discard='yes', which cannot be combined with <path>");
 }
 
+/* "ua-" and at least one character after it. */
 static gboolean
-spm_is_spm_device(xmlNodePtr device)
+spm_is_alias(const char *alias)
 {
-    return spm_xml_is(device, NULL, "memory") && spm_memory_node_is_spm(device);
+    static const char allowed[] = G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-";
+
+    return g_str_has_prefix(alias, "ua-") && alias[3] && !alias[3 + strspn(alias + 3, allowed)];
 }
 
 static void
-spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
+spm_validate_alias(GTree *aliases, const SpmMemoryDef *spm, SpmFaults *faults)
 {
-    xmlNodePtr node = spm_xml_find(spm->node, "alias");
-    g_autoptr(GPtrArray) devices = NULL;
-    gboolean behind = FALSE;
+    xmlNodePtr node = spm_xml_first(spm->node, NULL, "alias");
+    const SpmAliasUse *use;
+    xmlNodePtr other;
 
     if (!node)
         return;
-    if (!g_regex_match_simple("^ua-[a-zA-Z0-9_-]+$", spm->alias, 0, 0)) {
+    if (!spm_is_alias(spm->alias)) {
         spm_refuse(
             faults, spm_xml_line(node),
             "<alias> of <memory model='spm'> has name='%s'; it must be 'ua-' and letters, digits, '_' or "
@@ -210,19 +215,13 @@ spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *
             spm->alias);
         return;
     }
-    devices = spm_xml_children(spm_xml_find(def->root, "devices"), NULL, NULL);
-    for (guint i = 0; i < devices->len; i++) {
-        xmlNodePtr device = g_ptr_array_index(devices, i);
-        g_autofree char *name = spm_xml_attr(spm_xml_find(device, "alias"), "name");
-
-        /* of two spm elements the second one is the duplicate */
-        if (device == spm->node)
-            behind = TRUE;
-        else if (g_strcmp0(name, spm->alias) == 0 && !(behind && spm_is_spm_device(device)))
-            spm_refuse(faults, spm_xml_line(node),
-                       "<alias> of <memory model='spm'> has name='%s', which <%s> of line %u has already",
-                       spm->alias, (const char *)device->name, spm_xml_line(device));
-    }
+    use = g_tree_lookup(aliases, spm->alias);
+    /* of two spm elements the second one is the duplicate */
+    other = use->device ? use->device : use->spm;
+    if (other != spm->node)
+        spm_refuse(faults, spm_xml_line(node),
+                   "<alias> of <memory model='spm'> has name='%s', which <%s> of line %u has already",
+                   spm->alias, (const char *)other->name, spm_xml_line(other));
 }
 
 /* Either every device of the window has a base or the SPMs have none: a device that QEMU places by
@@ -250,7 +249,7 @@ spm_validate_mixed_bases(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFa
         }
     }
     if (without)
-        spm_refuse(faults, spm_xml_line(spm_xml_find(spm->node, "target/address")),
+        spm_refuse(faults, spm->base_line,
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', but <memory "
                    "model='%s'> of line %u has none; give every memory device a base, or none of them",
                    spm->base, without, line);
@@ -259,19 +258,18 @@ spm_validate_mixed_bases(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFa
 static void
 spm_validate_pair(const SpmMemoryDef *spm, const SpmRange *other, gboolean is_spm, SpmFaults *faults)
 {
-    unsigned int line = spm_xml_line(spm_xml_find(spm->node, "target/address"));
     guint64 spm_last = spm->base + (spm->size * 1024 - 1);
     guint64 other_last = other->base + (other->size ? other->size * 1024 - 1 : 0);
 
     if (spm->base <= other_last && other->base <= spm_last)
         spm_refuse(
-            faults, line,
+            faults, spm->base_line,
             "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', and the range from "
             "there overlaps that of <memory model='%s'> of line %u with base 0x%" G_GINT64_MODIFIER "x",
             spm->base, other->what, other->line, other->base);
     else if (!is_spm && spm->base > other->base)
         spm_refuse(
-            faults, line,
+            faults, spm->base_line,
             "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER "x', which is above base "
             "0x%" G_GINT64_MODIFIER "x of <memory model='%s'> of line %u; SPM must lie below every other "
             "memory device",
@@ -353,11 +351,14 @@ spm_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
 void
 spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
 {
+    g_autoptr(GTree) aliases = NULL;
+
     if (def->spms->len == 0)
         return;
 
     spm_validate_domain(def, ((const SpmMemoryDef *)g_ptr_array_index(def->spms, 0))->line, faults);
     spm_validate_cells(def, faults);
+    aliases = spm_domain_def_aliases(def);
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
@@ -367,7 +368,7 @@ spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults)
         spm_validate_alignment(spm, faults);
         spm_validate_range(spm, faults);
         spm_validate_backend(spm, faults);
-        spm_validate_alias(def, spm, faults);
+        spm_validate_alias(aliases, spm, faults);
         spm_validate_placement(def, i, faults);
     }
     spm_validate_room(def, faults);

@@ -109,12 +109,23 @@ spm_path_align(xmlNodePtr node, const char *path)
     return MAX(spm_child_size(node, "source/alignsize"), pagesize);
 }
 
+/* What the places of all devices are found with. */
+typedef struct {
+    SpmLayout *layout;
+    const SpmDomainDef *def;
+    const SpmQemuOptions *options;
+    SpmQemuPages *pages;
+    GTree *overrides;  /* see spm_qemu_ns_overrides() */
+    GPtrArray *placed; /* of SpmRegion, by address */
+    SpmFaults *faults;
+} SpmPlacing;
+
 /* A memory device is aligned to the pages of its backend, virtio-mem to its blocks as well. */
 static guint64
-spm_device_align(const SpmDomainDef *def, xmlNodePtr node, unsigned int cell)
+spm_device_align(const SpmPlacing *placing, xmlNodePtr node, unsigned int cell)
 {
     g_autofree char *path = spm_xml_content(spm_xml_find(node, "source/path"));
-    guint64 hugepage = MIN(spm_qemu_hugepage(def, cell) * SPM_KIB, SPM_ADDRESS_LIMIT);
+    guint64 hugepage = MIN(spm_qemu_pages_of(placing->pages, cell) * SPM_KIB, SPM_ADDRESS_LIMIT);
     guint64 pagesize = spm_child_size(node, "source/pagesize");
     guint64 align = MAX(spm_child_size(node, "target/block"), SPM_DEVICE_ALIGN);
 
@@ -123,7 +134,8 @@ spm_device_align(const SpmDomainDef *def, xmlNodePtr node, unsigned int cell)
     return MAX(align, pagesize ? pagesize : hugepage);
 }
 
-/* The first fit, as QEMU looks for it: @placed is sorted by address. */
+/* The first fit, as QEMU looks for it: @placed is sorted by address. That is quadratic, as QEMU's own search
+ * is, in a number of devices that parse has bounded. */
 static guint64
 spm_first_fit(const GPtrArray *placed, guint64 window, guint64 size, guint64 align)
 {
@@ -142,14 +154,16 @@ spm_first_fit(const GPtrArray *placed, guint64 window, guint64 size, guint64 ali
 
 /* Puts @taken among @placed, or frees it and says why it cannot lie there. */
 static gboolean
-spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *taken, unsigned int line, SpmFaults *faults)
+spm_place(const SpmPlacing *placing, SpmRegion *taken, unsigned int line)
 {
+    const SpmLayout *layout = placing->layout;
+    GPtrArray *placed = placing->placed;
     g_autoptr(SpmRegion) region = taken;
     guint64 end = layout->window + layout->window_size;
     guint i = 0;
 
     if (region->base < layout->window || region->base > end || region->size > end - region->base) {
-        spm_faults_add(faults, SPM_ERROR_CONFIG, line,
+        spm_faults_add(placing->faults, SPM_ERROR_CONFIG, line,
                        "<memory model='%s'> would lie at 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
                        "x, but the window for memory devices is from 0x%" G_GINT64_MODIFIER
                        "x to 0x%" G_GINT64_MODIFIER "x",
@@ -161,7 +175,7 @@ spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *taken, unsigned int l
         i++;
     if ((i > 0 && spm_region_end(g_ptr_array_index(placed, i - 1)) > region->base) ||
         (i < placed->len && ((SpmRegion *)g_ptr_array_index(placed, i))->base < spm_region_end(region))) {
-        spm_faults_add(faults, SPM_ERROR_CONFIG, line,
+        spm_faults_add(placing->faults, SPM_ERROR_CONFIG, line,
                        "<memory model='%s'> would lie at 0x%" G_GINT64_MODIFIER
                        "x, where another memory device lies already",
                        region->model ? region->model : "", region->base);
@@ -173,11 +187,10 @@ spm_place(SpmLayout *layout, GPtrArray *placed, SpmRegion *taken, unsigned int l
 
 /* The base of the element, or the one that the user's own override gives to QEMU; 0 for none. */
 static guint64
-spm_given_base(const SpmDomainDef *def, const SpmMemoryDef *spm)
+spm_given_base(const SpmPlacing *placing, const SpmMemoryDef *spm)
 {
-    xmlNodePtr frontend = spm_qemu_ns_find_frontend(def->root, spm->alias);
-    xmlNodePtr property = frontend ? spm_qemu_ns_find_property(frontend, "addr") : NULL;
-    g_autofree char *value = spm_xml_attr(property, "value");
+    const SpmQemuOverride *override = g_tree_lookup(placing->overrides, spm->alias);
+    g_autofree char *value = spm_xml_attr(override ? override->properties[SPM_QEMU_ADDR] : NULL, "value");
 
     if (value)
         return g_ascii_strtoull(value, NULL, 0);
@@ -185,32 +198,32 @@ spm_given_base(const SpmDomainDef *def, const SpmMemoryDef *spm)
 }
 
 static gboolean
-spm_place_spm(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, const SpmMemoryDef *spm,
-              const SpmQemuOptions *options, SpmFaults *faults)
+spm_place_spm(const SpmPlacing *placing, const SpmMemoryDef *spm)
 {
     guint64 size = spm->size * SPM_KIB;
-    guint64 align = spm_device_align(def, spm->node, spm_qemu_carrier_cell(def, spm, options));
-    guint64 given = spm_given_base(def, spm);
-    guint64 base = given ? given : spm_first_fit(placed, layout->window, size, align);
+    unsigned int cell = spm_qemu_carrier_cell(placing->def, spm, placing->options);
+    guint64 align = spm_device_align(placing, spm->node, cell);
+    guint64 given = spm_given_base(placing, spm);
+    guint64 base = given ? given : spm_first_fit(placing->placed, placing->layout->window, size, align);
     SpmRegion *region = spm_region_new(SPM_REGION_SPM, base, size, spm->cell);
 
     region->model = g_strdup("spm");
     region->alias = g_strdup(spm->alias);
-    return spm_place(layout, placed, region, spm->line, faults);
+    return spm_place(placing, region, spm->line);
 }
 
 static gboolean
-spm_place_other(SpmLayout *layout, GPtrArray *placed, const SpmDomainDef *def, const SpmOtherMemoryDef *other,
-                SpmFaults *faults)
+spm_place_other(const SpmPlacing *placing, const SpmOtherMemoryDef *other)
 {
     guint64 size = spm_other_memory_region(other);
-    guint64 align = spm_device_align(def, other->node, other->cell < 0 ? 0 : (unsigned int)other->cell);
-    guint64 base = other->has_base ? other->base : spm_first_fit(placed, layout->window, size, align);
+    guint64 align = spm_device_align(placing, other->node, other->cell < 0 ? 0 : (unsigned int)other->cell);
+    guint64 base =
+        other->has_base ? other->base : spm_first_fit(placing->placed, placing->layout->window, size, align);
     SpmRegion *region = spm_region_new(SPM_REGION_DEVICE, base, size, other->cell);
 
     region->model = g_strdup(other->model);
     region->alias = spm_xml_attr(spm_xml_find(other->node, "alias"), "name");
-    return spm_place(layout, placed, region, other->line, faults);
+    return spm_place(placing, region, other->line);
 }
 
 /* All devices in the order in which QEMU places them, or NULL when one does not fit. */
@@ -218,16 +231,19 @@ static GPtrArray *
 spm_place_all(SpmLayout *layout, const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
     g_autoptr(GPtrArray) placed = g_ptr_array_new_with_free_func(spm_region_free);
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
+    g_autoptr(SpmQemuPages) pages = spm_qemu_pages_new(def);
+    const SpmPlacing placing = { layout, def, options, pages, overrides, placed, faults };
     gboolean fine = TRUE;
 
     for (guint i = 0; i < def->spms->len; i++)
-        fine &= spm_place_spm(layout, placed, def, g_ptr_array_index(def->spms, i), options, faults);
+        fine &= spm_place_spm(&placing, g_ptr_array_index(def->spms, i));
     for (guint i = 0; i < def->others->len; i++) {
         const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
 
         /* what has no readable size is left to libvirt to refuse */
         if (!spm_other_memory_is_epc(other) && other->size)
-            fine &= spm_place_other(layout, placed, def, other, faults);
+            fine &= spm_place_other(&placing, other);
     }
     return fine ? g_steal_pointer(&placed) : NULL;
 }

@@ -55,7 +55,7 @@ spm_translate_out_concerns(const char *xml)
 static GPtrArray *
 spm_memory_nodes(xmlNodePtr domain)
 {
-    return spm_xml_children(spm_xml_first(domain, NULL, "devices"), NULL, "memory");
+    return spm_xml_find_all(domain, "devices/memory");
 }
 
 /* FALSE when something stands in @node, if only the user's comment. */
@@ -69,30 +69,27 @@ spm_is_empty(xmlNodePtr node)
     return TRUE;
 }
 
-/* Removes @node, and its ancestors below @domain, as far as they hold nothing any more. */
 static void
-spm_remove_empty(xmlNodePtr domain, xmlNodePtr node)
+spm_remove_if_empty(gpointer node, gpointer value, gpointer data)
 {
-    while (node != domain && spm_is_empty(node)) {
-        xmlNodePtr parent = node->parent;
-
+    (void)value;
+    (void)data;
+    if (spm_is_empty(node))
         spm_xml_remove(node);
-        node = parent;
-    }
 }
 
 /* ---- in ---- */
 
 static xmlNodePtr
-spm_need_frontend(xmlNodePtr domain, const char *alias)
+spm_need_frontend(xmlNodePtr domain, const char *alias, GTree *overrides)
 {
+    const SpmQemuOverride *found = g_tree_lookup(overrides, alias);
     xmlNsPtr ns = spm_qemu_ns_need(domain);
     xmlNodePtr override = spm_xml_first(domain, ns, "override");
-    xmlNodePtr frontend = spm_qemu_ns_find_frontend(domain, alias);
-    xmlNodePtr device;
+    xmlNodePtr device, frontend;
 
-    if (frontend)
-        return frontend;
+    if (found)
+        return found->frontend;
     if (!override) {
         override = spm_xml_new(domain->doc, ns, "override");
         spm_xml_append(domain, override);
@@ -116,9 +113,10 @@ spm_add_property(xmlNodePtr frontend, const char *name, const char *type)
 }
 
 static void
-spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, GTree *overrides,
+                 const SpmQemuOptions *options)
 {
-    xmlNodePtr frontend = spm_need_frontend(def->root, spm->alias);
+    xmlNodePtr frontend = spm_need_frontend(def->root, spm->alias, overrides);
 
     spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
     spm_add_property(frontend, "slot", "remove");
@@ -132,10 +130,9 @@ spm_make_carrier(const SpmMemoryDef *spm, unsigned int cell, unsigned int slot)
 {
     xmlNodePtr base = spm_xml_find(spm->node, "target/address");
     xmlNodePtr address = spm_xml_new(spm->node->doc, NULL, "address");
-    g_autofree char *cell_text = g_strdup_printf("%u", cell);
 
     spm_xml_set_attr(spm->node, "model", spm->path ? "nvdimm" : "dimm");
-    xmlNodeSetContent(spm_xml_find(spm->node, "target/node"), BAD_CAST cell_text);
+    spm_xml_set_content(spm_xml_find(spm->node, "target/node"), "%u", cell);
     if (base)
         spm_xml_remove(base);
     spm_xml_set_attr(address, "type", "dimm");
@@ -186,6 +183,7 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 static void
 spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 {
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
     unsigned int slot = def->slots;
 
     def->slots += def->spms->len;
@@ -197,28 +195,45 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
     }
     spm_leave_cells_out(def, options);
     for (guint i = 0; i < def->spms->len; i++)
-        spm_add_override(def, g_ptr_array_index(def->spms, i), options);
+        spm_add_override(def, g_ptr_array_index(def->spms, i), overrides, options);
 }
 
 /* ---- out ---- */
 
-/* Takes what spm_add_override() adds out of @frontend, and puts an overridden node back where libvirt
+/* Removes @property, and the frontend and the device around it if they hold nothing any more. What the device
+ * was in goes to @emptied, to be looked at once and not for each device. */
+static void
+spm_take_property(xmlNodePtr property, GHashTable *emptied)
+{
+    xmlNodePtr frontend = property->parent, device = frontend->parent;
+
+    spm_xml_remove(property);
+    if (!spm_is_empty(frontend))
+        return;
+    spm_xml_remove(frontend);
+    if (!spm_is_empty(device))
+        return;
+    g_hash_table_add(emptied, device->parent);
+    spm_xml_remove(device);
+}
+
+/* Takes what spm_add_override() adds out of @override, and puts an overridden node back where libvirt
  * has none. Returns TRUE when there was one. */
 static gboolean
-spm_take_override(xmlNodePtr domain, xmlNodePtr frontend, xmlNodePtr memory)
+spm_take_override(SpmQemuOverride *override, xmlNodePtr memory, GHashTable *emptied)
 {
-    xmlNodePtr node = spm_qemu_ns_find_property(frontend, "node");
-    g_autofree char *cell = spm_xml_attr(node, "value");
+    static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
+    gboolean has_node = override->properties[SPM_QEMU_NODE] != NULL;
+    g_autofree char *cell = spm_xml_attr(override->properties[SPM_QEMU_NODE], "value");
 
-    spm_xml_remove(spm_qemu_ns_find_property(frontend, "driver"));
-    if (spm_qemu_ns_find_property(frontend, "slot"))
-        spm_xml_remove(spm_qemu_ns_find_property(frontend, "slot"));
-    if (node) {
-        xmlNodeSetContent(spm_xml_find(memory, "target/node"), BAD_CAST cell);
-        spm_xml_remove(node);
+    if (has_node)
+        spm_xml_set_content(spm_xml_find(memory, "target/node"), "%s", cell ? cell : "");
+    for (gsize i = 0; i < G_N_ELEMENTS(ours); i++) {
+        if (override->properties[ours[i]])
+            spm_take_property(override->properties[ours[i]], emptied);
+        override->properties[ours[i]] = NULL;
     }
-    spm_remove_empty(domain, frontend);
-    return node != NULL;
+    return has_node;
 }
 
 static void
@@ -241,62 +256,76 @@ spm_unmake_carrier(xmlNodePtr memory)
 }
 
 /* The override that makes @memory a carrier, and its device, or NULL when it is none. */
-static xmlNodePtr
-spm_find_carrier_override(xmlNodePtr domain, xmlNodePtr memory, const char **device)
+static SpmQemuOverride *
+spm_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **device)
 {
     g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
-    xmlNodePtr frontend = alias ? spm_qemu_ns_find_frontend(domain, alias) : NULL;
-    xmlNodePtr driver = frontend ? spm_qemu_ns_find_property(frontend, "driver") : NULL;
-    g_autofree char *value = spm_xml_attr(driver, "value");
+    SpmQemuOverride *override = alias ? g_tree_lookup(overrides, alias) : NULL;
+    g_autofree char *value = spm_xml_attr(override ? override->properties[SPM_QEMU_DRIVER] : NULL, "value");
 
     *device = value ? spm_qemu_device_find(value) : NULL;
-    return *device && spm_xml_find(memory, "target/node") ? frontend : NULL;
+    return *device && spm_xml_find(memory, "target/node") ? override : NULL;
 }
 
-/* Puts @cell behind the cells of @numa, ahead of what else stands there. */
-static void
-spm_append_cell(xmlNodePtr numa, xmlNodePtr cell)
+/* What stands behind the cells of @numa, or NULL when nothing does. */
+static xmlNodePtr
+spm_find_behind_cells(xmlNodePtr numa)
 {
     xmlNodePtr behind = NULL;
 
     for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
          child = xmlPreviousElementSibling(child))
         behind = child;
+    return behind;
+}
+
+/* Puts a cell without memory behind those of @numa, ahead of @behind. */
+static void
+spm_append_cell(xmlNodePtr numa, xmlNodePtr behind, guint id)
+{
+    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell");
+
+    spm_xml_set_attr(cell, "id", "%u", id);
+    spm_xml_set_attr(cell, "memory", "0");
+    spm_xml_set_attr(cell, "unit", "KiB");
     if (behind)
         spm_xml_insert_before(behind, cell);
     else
         spm_xml_append(numa, cell);
 }
 
+static gboolean
+spm_argument_is(xmlNodePtr arg, const char *value)
+{
+    g_autofree char *found = spm_xml_attr(arg, "value");
+
+    return g_strcmp0(found, value) == 0;
+}
+
 /* Gives <numa> the cells back that spm_leave_cells_out() took. */
 static void
-spm_restore_cells(xmlNodePtr domain)
+spm_restore_cells(xmlNodePtr domain, GHashTable *emptied)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
-    xmlNodePtr numa = spm_xml_find(domain, "cpu/numa");
-    xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL;
-    g_autoptr(GPtrArray) cells = spm_xml_children(numa, NULL, "cell");
-    g_autoptr(GPtrArray) args = spm_xml_children(commandline, ns, "arg");
+    g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
+    g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
+    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
+    xmlNodePtr numa = numas->len ? g_ptr_array_index(numas, numas->len - 1) : NULL;
+    xmlNodePtr behind = numa ? spm_find_behind_cells(numa) : NULL;
     guint id = cells->len;
 
     for (guint i = 0; numa && i + 1 < args->len; i++) {
-        g_autofree char *option = spm_xml_attr(g_ptr_array_index(args, i), "value");
-        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i + 1), "value");
+        xmlNodePtr option = g_ptr_array_index(args, i), value = g_ptr_array_index(args, i + 1);
         g_autofree char *ours = g_strdup_printf("node,nodeid=%u", id);
-        xmlNodePtr cell;
 
-        if (g_strcmp0(option, "-numa") != 0 || g_strcmp0(value, ours) != 0)
+        if (!spm_argument_is(option, "-numa") || !spm_argument_is(value, ours))
             continue;
-        cell = spm_xml_new(domain->doc, NULL, "cell");
-        spm_xml_set_attr(cell, "id", "%u", id++);
-        spm_xml_set_attr(cell, "memory", "0");
-        spm_xml_set_attr(cell, "unit", "KiB");
-        spm_append_cell(numa, cell);
-        spm_xml_remove(g_ptr_array_index(args, i));
-        spm_xml_remove(g_ptr_array_index(args, ++i));
+        spm_append_cell(numa, behind, id++);
+        g_hash_table_add(emptied, option->parent);
+        g_hash_table_add(emptied, value->parent);
+        spm_xml_remove(option);
+        spm_xml_remove(value);
+        i++;
     }
-    if (commandline)
-        spm_remove_empty(domain, commandline);
 }
 
 static void
@@ -346,27 +375,31 @@ spm_drop_namespace(xmlNodePtr domain)
     }
 }
 
-/* Shows every carrier of @domain as spm. Returns how many there were. */
+/* Shows every carrier of @domain as spm. Returns how many there were. What libvirt stores has no bounds, so
+ * this is linear in the document, whatever stands there how often. */
 static guint
 spm_make_spm(xmlNodePtr domain)
 {
     g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
+    g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
     gboolean left_out = FALSE;
     guint carriers = 0;
 
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
         const char *device;
-        xmlNodePtr frontend = spm_find_carrier_override(domain, memory, &device);
+        SpmQemuOverride *override = spm_find_carrier_override(memory, overrides, &device);
 
-        if (!frontend)
+        if (!override)
             continue;
-        left_out |= spm_take_override(domain, frontend, memory);
+        left_out |= spm_take_override(override, memory, emptied);
         spm_unmake_carrier(memory);
         carriers++;
     }
     if (left_out)
-        spm_restore_cells(domain);
+        spm_restore_cells(domain, emptied);
+    g_hash_table_foreach(emptied, spm_remove_if_empty, NULL);
     if (carriers) {
         spm_give_slots_back(domain, carriers);
         spm_drop_namespace(domain);
@@ -411,6 +444,20 @@ spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
     return def;
 }
 
+static void
+spm_refuse_root(xmlNodePtr root, SpmFaults *faults)
+{
+    if (root->ns)
+        spm_faults_add(
+            faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
+            "the document's <%s> is in the namespace '%s'; libvirt takes a <domain> without a namespace "
+            "alone",
+            (const char *)root->name, (const char *)root->ns->href);
+    else
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
+                       "the document is a <%s>; a <domain> is needed", (const char *)root->name);
+}
+
 /**
  * spm_translate_load:
  * @doc: a document, whose carriers are made spm elements
@@ -427,9 +474,7 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
     SpmDomainDef *first = NULL;
 
     if (domains->len == 0)
-        spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(xmlDocGetRootElement(doc)),
-                       "the document is a <%s>; a <domain> is needed",
-                       (const char *)xmlDocGetRootElement(doc)->name);
+        spm_refuse_root(xmlDocGetRootElement(doc), faults);
     for (guint i = 0; i < domains->len; i++) {
         g_autoptr(SpmDomainDef) def = spm_load(g_ptr_array_index(domains, i), options, faults);
 
@@ -480,11 +525,12 @@ static const char *
 spm_domain_carrier_device(xmlNodePtr domain, const char *found)
 {
     g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
         const char *device;
 
-        if (spm_find_carrier_override(domain, g_ptr_array_index(memories, i), &device) &&
+        if (spm_find_carrier_override(g_ptr_array_index(memories, i), overrides, &device) &&
             (!found || !spm_qemu_device_moves_contents(device)))
             found = device;
     }
@@ -533,13 +579,14 @@ spm_translate_has_carrier(const char *xml, const char *alias)
     g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse(xml, faults) : NULL;
     xmlNodePtr domain = doc ? xmlDocGetRootElement(doc) : NULL;
     g_autoptr(GPtrArray) memories = domain ? spm_memory_nodes(domain) : g_ptr_array_new();
+    g_autoptr(GTree) overrides = domain ? spm_qemu_ns_overrides(domain) : NULL;
 
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
         g_autofree char *name = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
         const char *device;
 
-        if (g_strcmp0(name, alias) == 0 && spm_find_carrier_override(domain, memory, &device))
+        if (g_strcmp0(name, alias) == 0 && spm_find_carrier_override(memory, overrides, &device))
             return TRUE;
     }
     return FALSE;

@@ -283,21 +283,98 @@ spm_xml_next(xmlNodePtr node, const xmlNs *ns, const char *name)
     return spm_xml_skip_to(node->next, ns, name);
 }
 
+/* One step of a path: "name", or "name[1]" for the first of that name in its parent. */
+typedef struct {
+    const char *name;
+    size_t length;
+    gboolean first;
+    const char *rest; /* the next step, or NULL */
+} SpmXmlStep;
+
+static SpmXmlStep
+spm_xml_step(const char *path)
+{
+    size_t length = strcspn(path, "/");
+    SpmXmlStep step = { path, length, FALSE, path[length] ? path + length + 1 : NULL };
+
+    if (length > 3 && strncmp(path + length - 3, "[1]", 3) == 0) {
+        step.first = TRUE;
+        step.length -= 3;
+    }
+    return step;
+}
+
+static gboolean
+spm_xml_is_step(xmlNodePtr node, const SpmXmlStep *step)
+{
+    const char *name = (const char *)node->name;
+
+    if (node->type != XML_ELEMENT_NODE || node->ns)
+        return FALSE;
+    if (step->length == 1 && *step->name == '*')
+        return TRUE;
+    return strncmp(name, step->name, step->length) == 0 && !name[step->length];
+}
+
 /**
  * spm_xml_find:
  * @node: (nullable): an element
- * @path: names of elements without a namespace, each the child of the one before: "cpu/numa"
+ * @path: names of elements without a namespace, each the child of the one before: "cpu/numa". "*" is any
+ * name, and "numa[1]" the first of its name in each parent, as in XPath
  *
- * Returns: (transfer none): the first element on that path, or NULL
+ * Returns: (transfer none): the first element in the document to which that path leads, through whichever
+ *   parents; or NULL
  */
 xmlNodePtr
 spm_xml_find(xmlNodePtr node, const char *path)
 {
-    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    const SpmXmlStep step = spm_xml_step(path);
 
-    for (char **name = names; *name && node; name++)
-        node = spm_xml_first(node, NULL, *name);
-    return node;
+    for (xmlNodePtr child = node ? node->children : NULL; child; child = child->next) {
+        xmlNodePtr found;
+
+        if (!spm_xml_is_step(child, &step))
+            continue;
+        found = step.rest ? spm_xml_find(child, step.rest) : child;
+        if (found || step.first)
+            return found;
+    }
+    return NULL;
+}
+
+static void
+spm_xml_collect(xmlNodePtr node, const char *path, GPtrArray *found)
+{
+    const SpmXmlStep step = spm_xml_step(path);
+
+    for (xmlNodePtr child = node->children; child; child = child->next) {
+        if (!spm_xml_is_step(child, &step))
+            continue;
+        if (step.rest)
+            spm_xml_collect(child, step.rest, found);
+        else
+            g_ptr_array_add(found, child);
+        if (step.first)
+            return;
+    }
+}
+
+/**
+ * spm_xml_find_all:
+ * @node: (nullable): an element
+ * @path: see spm_xml_find()
+ *
+ * Returns: (transfer container): all elements to which that path leads, in the order of the document; the
+ * list stays good while the tree is changed
+ */
+GPtrArray *
+spm_xml_find_all(xmlNodePtr node, const char *path)
+{
+    GPtrArray *found = g_ptr_array_new();
+
+    if (node)
+        spm_xml_collect(node, path, found);
+    return found;
 }
 
 /**
@@ -455,6 +532,21 @@ spm_xml_indent(xmlNodePtr node, unsigned int depth)
         xmlAddChild(node, spm_xml_new_line(node->doc, depth));
 }
 
+/* TRUE for white space between elements. Nobody indents by a KiB: what is longer could be looked through for
+ * every element of a document again. */
+static gboolean
+spm_xml_is_space(xmlNodePtr node)
+{
+    const char *content = (const char *)node->content;
+    size_t length = 0;
+
+    if (node->type != XML_TEXT_NODE || !content)
+        return FALSE;
+    while (length < 1024 && content[length] && strchr(" \t\r\n", content[length]))
+        length++;
+    return !content[length];
+}
+
 /**
  * spm_xml_append:
  * @parent: an element of the document
@@ -468,7 +560,7 @@ spm_xml_append(xmlNodePtr parent, xmlNodePtr node)
 
     /* the white space before the end tag of @parent is made anew behind @node; libxml2 would merge it
      * with white space that is put next to it */
-    if (last && xmlIsBlankNode(last)) {
+    if (last && spm_xml_is_space(last)) {
         xmlUnlinkNode(last);
         xmlFreeNode(last);
     }
@@ -511,7 +603,7 @@ spm_xml_unlink(xmlNodePtr node)
     xmlNodePtr before = node->prev;
 
     xmlUnlinkNode(node);
-    if (before && xmlIsBlankNode(before)) {
+    if (before && spm_xml_is_space(before)) {
         xmlUnlinkNode(before);
         xmlFreeNode(before);
     }
@@ -542,10 +634,30 @@ spm_xml_remove(xmlNodePtr node)
     spm_xml_unlink(node);
     xmlFreeNode(node);
     /* an element that has nothing but white space left is written as an empty one */
-    if (parent && parent->children && !parent->children->next && xmlIsBlankNode(parent->children)) {
+    if (parent && parent->children && !parent->children->next && spm_xml_is_space(parent->children)) {
         xmlNodePtr blank = parent->children;
 
         xmlUnlinkNode(blank);
         xmlFreeNode(blank);
     }
+}
+
+/**
+ * spm_xml_set_content:
+ * @node: an element
+ * @format: printf-style text that takes the place of what it holds
+ *
+ * xmlNodeSetContent() would look for entities in it, and write what it does not like to standard error.
+ */
+void
+spm_xml_set_content(xmlNodePtr node, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    xmlNodeSetContent(node, NULL);
+    xmlAddChild(node, xmlNewDocText(node->doc, BAD_CAST text));
 }
