@@ -11,57 +11,143 @@
 #define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /**
- * spm_qemu_ns_find:
- * @domain: a <domain>
+ * spm_qemu_ns:
  *
- * Returns: (transfer none) (nullable): QEMU's namespace, by whichever prefix it is declared
+ * Returns: (transfer none): QEMU's namespace, to compare with: an element may declare it itself
  */
-xmlNsPtr
-spm_qemu_ns_find(xmlNodePtr domain)
+const xmlNs *
+spm_qemu_ns(void)
 {
-    return xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
+    static const xmlNs ns = { .href = BAD_CAST SPM_QEMU_NAMESPACE };
+
+    return &ns;
 }
 
-/* "qemu", or else the first of qemu1, qemu2 and so on that @domain does not declare. */
+/* Notes that the first @length bytes of @prefix are "qemu" (0) or "qemuN" (N), if they are. */
+static void
+spm_take_prefix(GArray *taken, const char *prefix, size_t length)
+{
+    guint64 number = 0;
+
+    if (length < 4 || strncmp(prefix, "qemu", 4) != 0)
+        return;
+    for (size_t i = 4; i < length; i++) {
+        if (!g_ascii_isdigit(prefix[i]) || number >= G_MAXUINT)
+            return;
+        number = number * 10 + (guint64)g_ascii_digit_value(prefix[i]);
+    }
+    /* "qemu01" is another prefix than "qemu1"; to take that for taken does no harm */
+    g_array_append_val(taken, number);
+}
+
+/* A prefix that nobody declares is part of the name for libxml2; declared, it would mean something. */
+static void
+spm_take_undeclared_prefix(GArray *taken, const xmlNs *ns, const xmlChar *name)
+{
+    const char *colon = ns ? NULL : strchr((const char *)name, ':');
+
+    if (colon)
+        spm_take_prefix(taken, (const char *)name, (size_t)(colon - (const char *)name));
+}
+
+/* The prefixes that, declared by @domain, would change what something in it means: those that are in scope,
+ * and those that are used without being declared. */
+static GArray *
+spm_taken_prefixes(xmlNodePtr domain)
+{
+    GArray *taken = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+    for (xmlNodePtr node = domain; node && node->type == XML_ELEMENT_NODE; node = node->parent) {
+        for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
+            if (ns->prefix)
+                spm_take_prefix(taken, (const char *)ns->prefix, strlen((const char *)ns->prefix));
+        }
+    }
+    for (xmlNodePtr node = domain; node; node = spm_xml_walk(node, domain)) {
+        spm_take_undeclared_prefix(taken, node->ns, node->name);
+        for (xmlAttrPtr attr = node->properties; attr; attr = attr->next)
+            spm_take_undeclared_prefix(taken, attr->ns, attr->name);
+    }
+    return taken;
+}
+
+static gint
+spm_compare_numbers(gconstpointer a, gconstpointer b)
+{
+    guint64 one = *(const guint64 *)a, other = *(const guint64 *)b;
+
+    return one < other ? -1 : one > other;
+}
+
+/* "qemu", or else the first of qemu1, qemu2 and so on that is free. */
 static char *
 spm_free_prefix(xmlNodePtr domain)
 {
-    g_autoptr(GArray) taken = g_array_new(FALSE, TRUE, sizeof(gboolean));
-    guint free = 0;
+    g_autoptr(GArray) taken = spm_taken_prefixes(domain);
+    guint64 free = 0;
 
-    /* with N declarations one of the first N + 1 prefixes is free */
-    for (const xmlNs *ns = domain->nsDef; ns; ns = ns->next)
-        g_array_set_size(taken, taken->len + 1);
-    g_array_set_size(taken, taken->len + 1);
-    for (const xmlNs *ns = domain->nsDef; ns; ns = ns->next) {
-        const char *prefix = ns->prefix ? (const char *)ns->prefix : "";
-        guint64 number = 0;
-
-        /* "qemu01" is another prefix than "qemu1"; to take that for taken does no harm */
-        if (strcmp(prefix, "qemu") == 0 ||
-            (g_str_has_prefix(prefix, "qemu") &&
-             g_ascii_string_to_unsigned(prefix + 4, 10, 1, taken->len - 1, &number, NULL)))
-            g_array_index(taken, gboolean, number) = TRUE;
+    g_array_sort(taken, spm_compare_numbers);
+    for (guint i = 0; i < taken->len; i++) {
+        if (g_array_index(taken, guint64, i) == free)
+            free++;
     }
-    while (g_array_index(taken, gboolean, free))
-        free++;
-    return free ? g_strdup_printf("qemu%u", free) : g_strdup("qemu");
+    return free ? g_strdup_printf("qemu%" G_GUINT64_FORMAT, free) : g_strdup("qemu");
 }
 
 /**
  * spm_qemu_ns_need:
  * @domain: a <domain>
  *
- * Returns: (transfer none): QEMU's namespace; where there was none it is declared now, by a prefix that
+ * Returns: (transfer none): QEMU's namespace; where it is not in scope it is declared now, by a prefix that
  *   is still free
  */
 xmlNsPtr
 spm_qemu_ns_need(xmlNodePtr domain)
 {
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    xmlNsPtr ns = xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
     g_autofree char *prefix = ns ? NULL : spm_free_prefix(domain);
 
-    return ns ? ns : xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
+    if (!ns)
+        ns = xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
+    if (!ns)
+        g_error("out of memory");
+    return ns;
+}
+
+static gboolean
+spm_namespace_is_used(xmlNodePtr domain, const xmlNs *ns)
+{
+    for (xmlNodePtr node = domain; node; node = spm_xml_walk(node, domain)) {
+        if (node->ns == ns)
+            return TRUE;
+        for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
+            if (attr->ns == ns)
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/**
+ * spm_qemu_ns_drop:
+ * @domain: a <domain>
+ *
+ * Takes the declaration of QEMU's namespace back when nothing in @domain is of that namespace.
+ */
+void
+spm_qemu_ns_drop(xmlNodePtr domain)
+{
+    xmlNsPtr ns = xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
+
+    if (!ns || spm_namespace_is_used(domain, ns))
+        return;
+    for (xmlNsPtr *link = &domain->nsDef; *link; link = &(*link)->next) {
+        if (*link == ns) {
+            *link = ns->next;
+            xmlFreeNs(ns);
+            return;
+        }
+    }
 }
 
 static const char *const spm_property_names[] = {
@@ -139,9 +225,9 @@ GTree *
 spm_qemu_ns_overrides(xmlNodePtr domain)
 {
     GTree *overrides = spm_alias_tree_new();
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    const xmlNs *ns = spm_qemu_ns();
 
-    for (xmlNodePtr override = ns ? spm_xml_first(domain, ns, "override") : NULL; override;
+    for (xmlNodePtr override = spm_xml_first(domain, ns, "override"); override;
          override = spm_xml_next(override, ns, "override"))
         spm_read_override(override, overrides);
     return overrides;
@@ -157,9 +243,9 @@ GPtrArray *
 spm_qemu_ns_arguments(xmlNodePtr domain)
 {
     GPtrArray *args = g_ptr_array_new();
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
+    const xmlNs *ns = spm_qemu_ns();
 
-    for (xmlNodePtr commandline = ns ? spm_xml_first(domain, ns, "commandline") : NULL; commandline;
+    for (xmlNodePtr commandline = spm_xml_first(domain, ns, "commandline"); commandline;
          commandline = spm_xml_next(commandline, ns, "commandline"))
         g_ptr_array_extend_and_steal(args, spm_xml_children(commandline, ns, "arg"));
     return args;

@@ -22,8 +22,9 @@ typedef struct {
     xmlNodePtr properties[SPM_QEMU_PROPERTIES];
 } SpmQemuOverride;
 
-xmlNsPtr spm_qemu_ns_find(xmlNodePtr domain);
+const xmlNs *spm_qemu_ns(void);
 xmlNsPtr spm_qemu_ns_need(xmlNodePtr domain);
+void spm_qemu_ns_drop(xmlNodePtr domain);
 const char *spm_qemu_property_name(SpmQemuProperty property);
 GTree *spm_qemu_ns_overrides(xmlNodePtr domain);
 GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);

@@ -84,17 +84,16 @@ static xmlNodePtr
 spm_need_frontend(xmlNodePtr domain, const char *alias, GTree *overrides)
 {
     const SpmQemuOverride *found = g_tree_lookup(overrides, alias);
-    xmlNsPtr ns = spm_qemu_ns_need(domain);
-    xmlNodePtr override = spm_xml_first(domain, ns, "override");
+    xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
     xmlNodePtr device, frontend;
 
     if (found)
         return found->frontend;
     if (!override) {
-        override = spm_xml_new(domain->doc, ns, "override");
+        override = spm_xml_new(domain->doc, spm_qemu_ns_need(domain), "override");
         spm_xml_append(domain, override);
     }
-    device = spm_xml_new(domain->doc, ns, "device");
+    device = spm_xml_new(domain->doc, override->ns, "device");
     spm_xml_set_attr(device, "alias", "%s", alias);
     frontend = spm_xml_add(device, "frontend", NULL);
     spm_xml_append(override, device);
@@ -155,7 +154,7 @@ static void
 spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
-    xmlNsPtr ns = spm_qemu_ns_need(def->root);
+    const xmlNs *ns = spm_qemu_ns();
     xmlNodePtr commandline = spm_xml_first(def->root, ns, "commandline");
 
     if (stock_cells == def->cells->len)
@@ -164,7 +163,7 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
         xmlNodePtr override = spm_xml_first(def->root, ns, "override");
 
         /* in libvirt's order */
-        commandline = spm_xml_new(def->root->doc, ns, "commandline");
+        commandline = spm_xml_new(def->root->doc, spm_qemu_ns_need(def->root), "commandline");
         if (override)
             spm_xml_insert_before(override, commandline);
         else
@@ -343,38 +342,6 @@ spm_give_slots_back(xmlNodePtr domain, guint carriers)
         xmlUnsetProp(node, BAD_CAST "slots");
 }
 
-static gboolean
-spm_namespace_is_used(xmlNodePtr node, const xmlNs *ns)
-{
-    if (node->ns == ns)
-        return TRUE;
-    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
-        if (attr->ns == ns)
-            return TRUE;
-    }
-    for (xmlNodePtr child = xmlFirstElementChild(node); child; child = xmlNextElementSibling(child)) {
-        if (spm_namespace_is_used(child, ns))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void
-spm_drop_namespace(xmlNodePtr domain)
-{
-    xmlNsPtr ns = spm_qemu_ns_find(domain);
-
-    if (!ns || spm_namespace_is_used(domain, ns))
-        return;
-    for (xmlNsPtr *link = &domain->nsDef; *link; link = &(*link)->next) {
-        if (*link == ns) {
-            *link = ns->next;
-            xmlFreeNs(ns);
-            return;
-        }
-    }
-}
-
 /* Shows every carrier of @domain as spm. Returns how many there were. What libvirt stores has no bounds, so
  * this is linear in the document, whatever stands there how often. */
 static guint
@@ -402,7 +369,7 @@ spm_make_spm(xmlNodePtr domain)
     g_hash_table_foreach(emptied, spm_remove_if_empty, NULL);
     if (carriers) {
         spm_give_slots_back(domain, carriers);
-        spm_drop_namespace(domain);
+        spm_qemu_ns_drop(domain);
     }
     return carriers;
 }

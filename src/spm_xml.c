@@ -398,6 +398,25 @@ spm_xml_children(xmlNodePtr parent, const xmlNs *ns, const char *name)
 }
 
 /**
+ * spm_xml_walk:
+ * @node: @top, or an element below it
+ * @top: an element
+ *
+ * Returns: (transfer none) (nullable): the element below @top that starts next after @node
+ */
+xmlNodePtr
+spm_xml_walk(xmlNodePtr node, xmlNodePtr top)
+{
+    xmlNodePtr next = xmlFirstElementChild(node);
+
+    while (!next && node != top) {
+        next = xmlNextElementSibling(node);
+        node = node->parent;
+    }
+    return next;
+}
+
+/**
  * spm_xml_attr:
  * @node: (nullable): an element
  * @name: an attribute without a namespace
