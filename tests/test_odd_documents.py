@@ -10,6 +10,9 @@ from documents import NEW_LIBVIRT, OLD_LIBVIRT, TRANSLATE, document
 PLAIN = document("spm-single").read_text()
 STOCK = (TRANSLATE / "spm-single.xml").read_text()
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
+FORGED = "2026-01-01 00:00:00.000+0000: 1: error : a forged line"
+
+
 @pytest.fixture
 def translate(virt_spm):
     """Translate a document, in silence."""
@@ -34,6 +37,45 @@ def same(one, other):
     """Whether documents are the same up to white space."""
     return ElementTree.canonicalize(one, strip_text=True, with_comments=True) == ElementTree.canonicalize(
         other, strip_text=True, with_comments=True)
+
+
+# what a parser of references would write to stderr, and what it would make of the value
+HOSTILE = [f"{text}&#10;{FORGED}" for text in ("&amp;bogus;", "&amp;#1;", "&amp;lt;&amp;", "&#38;#x26;")]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_an_overridden_node_comes_out_to_the_letter(value, translate):
+    property_ = f"<qemu:property name='node' type='unsigned' value='{value}'/>"
+    anchor = "<qemu:property name='slot'"
+    shown = translate(STOCK.replace(anchor, property_ + anchor), "--reverse")
+    assert ElementTree.fromstring(shown).findtext("devices/memory/target/node") == ElementTree.fromstring(
+        f"<a b='{value}'/>").get("b")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("old,new", [
+    ("0x0", "{}"), ("ua-spm0", "{}"), ("'driver'", "'{}'"), ("'remove'", "'{}'"), (">1<", ">{}<"),
+    (">1048576<", ">{}<"), ("slot='8'", "slot='{}'"), ("slots='9'", "slots='{}'"), (">spm-single<", ">{}<"),
+])
+@pytest.mark.parametrize("direction", [[], ["--reverse"]])
+def test_no_value_is_written_to_stderr(direction, old, new, value, virt_spm):
+    text = STOCK.replace("slot='8'", "slot='8' base='0x0'").replace(old, new.format(value))
+    done = virt_spm("translate", *direction, "-", text=text)
+    for line in done.stderr.splitlines():
+        assert line.startswith("-:")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("old,new", [
+    ("<node>1</node>", "<node>{}</node>"), ("</target>", "</target><alias name='{}'/>"), ("'GiB'>1<", "'{}'>1<"),
+    ("<node>1</node>", "<node>1</node><address base='{}'/>"),
+    ("<target>", "<source><nodemask>{}</nodemask></source><target>"),
+    ("<target>", "<source><path>{}</path></source><target>"), ("<memory model", "<memory access='{}' model"),
+])
+def test_no_value_of_an_spm_element_is_written_by_libxml2(old, new, value, virt_spm):
+    done = virt_spm("translate", "-", text=PLAIN.replace(old, new.format(value)))
+    assert "error : Entity" not in done.stderr and "parser error" not in done.stderr and "Entity:" not in done.stderr
+    assert not done.stderr or done.stderr.startswith("-:")
 
 
 @pytest.mark.parametrize("kind", ["domainsnapshot", "domaincheckpoint"])
