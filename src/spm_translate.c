@@ -37,7 +37,7 @@
 gboolean
 spm_translate_in_concerns(const char *xml)
 {
-    return strstr(xml, "spm") != NULL;
+    return strstr(xml, "spm") || spm_xml_hides_words(xml);
 }
 
 /**
@@ -49,7 +49,7 @@ spm_translate_in_concerns(const char *xml)
 gboolean
 spm_translate_out_concerns(const char *xml)
 {
-    return strstr(xml, "spm-memory") || strstr(xml, "sp-mem");
+    return strstr(xml, "spm-memory") || strstr(xml, "sp-mem") || spm_xml_hides_words(xml);
 }
 
 static GPtrArray *
@@ -523,7 +523,7 @@ spm_translate_device(const char *xml, const char **device, GError **error)
     *device = NULL;
     if (!spm_translate_out_concerns(xml))
         return TRUE;
-    doc = spm_xml_parse(xml, faults);
+    doc = spm_xml_parse_dump(xml, faults);
     if (!spm_faults_to_error(faults, error))
         return FALSE;
     domains = spm_domain_nodes(doc);
@@ -603,7 +603,7 @@ spm_translate_out(const char *xml, GError **error)
 
     if (!spm_translate_out_concerns(xml))
         return g_strdup(xml);
-    doc = spm_xml_parse(xml, faults);
+    doc = spm_xml_parse_dump(xml, faults);
     if (!spm_faults_to_error(faults, error))
         return NULL;
     domains = spm_domain_nodes(doc);

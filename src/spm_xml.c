@@ -11,7 +11,7 @@
 
 #include <libxml/parser.h>
 
-/* libvirt's own limit for a string that travels by RPC is 4 MiB (REMOTE_STRING_MAX). */
+/* What a user gives: libvirt's own limit for a string that travels by RPC is 4 MiB (REMOTE_STRING_MAX). */
 #define SPM_XML_MAX_BYTES (16 * 1024 * 1024)
 
 #define SPM_XML_INDENT 2
@@ -25,7 +25,8 @@ typedef const xmlError SpmXmlError;
 typedef xmlError SpmXmlError;
 #endif
 
-/* libxml2 goes on after an error to find more: the first one is the cause, and the rest follow from it. */
+/* libxml2 goes on after an error to find more: the first one is the cause, and the rest follow from it. One
+ * that is not fatal leaves the document well-formed, and libvirt takes it: a prefix that is not declared. */
 static void
 spm_xml_on_error(void *data, SpmXmlError *error)
 {
@@ -33,9 +34,49 @@ spm_xml_on_error(void *data, SpmXmlError *error)
     SpmFaults *faults = ctxt->_private;
     g_autofree char *message = g_strdup(error->message ? error->message : "unknown error");
 
-    if (error->level >= XML_ERR_ERROR && faults->len == 0)
+    if (error->level >= XML_ERR_FATAL && faults->len == 0)
         spm_faults_add(faults, SPM_ERROR_DOCUMENT, (unsigned int)MAX(error->line, 0),
                        "the document is not well-formed XML: %s", g_strstrip(message));
+}
+
+/* Stops at a DTD before its entities are read. */
+static void
+spm_xml_on_dtd(void *data, const xmlChar *name G_GNUC_UNUSED, const xmlChar *external G_GNUC_UNUSED,
+               const xmlChar *system G_GNUC_UNUSED)
+{
+    xmlParserCtxtPtr ctxt = data;
+
+    spm_faults_add(ctxt->_private, SPM_ERROR_DOCUMENT, 0,
+                   "the document has a document type declaration (DTD), which is not supported");
+    xmlStopParser(ctxt);
+}
+
+static xmlDocPtr
+spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
+{
+    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
+    size_t length = strlen(text);
+    g_autoptr(xmlParserCtxt) ctxt = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
+
+    if (length > most) {
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document has %zu bytes; at most %zu are read",
+                       length, most);
+        return NULL;
+    }
+    ctxt = xmlNewParserCtxt();
+    if (!ctxt)
+        g_error("out of memory");
+    ctxt->_private = faults;
+    /* with a handler of ours libxml2 writes nothing to stderr, which is a daemon's log */
+    ctxt->sax->serror = spm_xml_on_error;
+    ctxt->sax->internalSubset = spm_xml_on_dtd;
+
+    /* as libvirt calls it: it depends on the version of libxml2 whether this heeds a declared encoding */
+    doc = xmlCtxtReadDoc(ctxt, BAD_CAST text, NULL, NULL, options | limits);
+    if (!doc && faults->len == 0)
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document is not well-formed XML");
+    return faults->len ? NULL : g_steal_pointer(&doc);
 }
 
 /**
@@ -45,42 +86,75 @@ spm_xml_on_error(void *data, SpmXmlError *error)
  *   has a DTD: SPM_ERROR_DOCUMENT
  *
  * Nothing is fetched and no entity is expanded: a document type declaration is refused, as no domain
- * document has one and it is what lets XML grow or reach out.
+ * document has one and it is what lets XML grow or reach out. What else is read is what libvirt reads, with
+ * the same limits of libxml2.
  *
  * Returns: (transfer full): the tree, or NULL
  */
 xmlDocPtr
 spm_xml_parse(const char *text, SpmFaults *faults)
 {
-    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
-    size_t length = strlen(text);
-    g_autoptr(xmlParserCtxt) ctxt = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
+    return spm_xml_parse_with(text, SPM_XML_MAX_BYTES, 0, faults);
+}
 
-    if (length > SPM_XML_MAX_BYTES) {
-        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document has %zu bytes; at most %d are read",
-                       length, SPM_XML_MAX_BYTES);
-        return NULL;
-    }
+/**
+ * spm_xml_parse_dump:
+ * @text: a document that libvirt wrote
+ * @faults: see spm_xml_parse()
+ *
+ * spm_xml_parse() without limits on size and depth: metadata is given piece by piece, so that libvirt's
+ * document may be larger, and by some levels deeper, than any that libvirt reads.
+ *
+ * Returns: (transfer full): the tree, or NULL
+ */
+xmlDocPtr
+spm_xml_parse_dump(const char *text, SpmFaults *faults)
+{
+    return spm_xml_parse_with(text, G_MAXINT, XML_PARSE_HUGE, faults);
+}
 
-    ctxt = xmlNewParserCtxt();
-    if (!ctxt)
-        g_error("out of memory");
-    ctxt->_private = faults;
-    ctxt->sax->serror = spm_xml_on_error;
+/* TRUE when the XML declaration of @text, if it has one, names an encoding whose ASCII is not plain. */
+static gboolean
+spm_xml_encoding_hides(const char *text)
+{
+    static const char *const plain[] = { "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", NULL };
+    static const char ebcdic[] = "\x4c\x6f\xa7\x94"; /* "<?xm" */
+    const char *end, *name;
 
-    doc = xmlCtxtReadMemory(ctxt, text, (int)length, NULL, NULL, options);
-    if (!doc) {
-        if (faults->len == 0)
-            spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document is not well-formed XML");
-        return NULL;
+    if (g_str_has_prefix(text, "\xef\xbb\xbf"))
+        text += 3;
+    if (!g_str_has_prefix(text, "<?xml"))
+        return g_str_has_prefix(text, ebcdic);
+    end = strstr(text, "?>");
+    name = g_strstr_len(text, end ? end - text : -1, "encoding");
+    if (!name)
+        return FALSE;
+    name += strlen("encoding");
+    name += strspn(name, " \t\r\n='\"");
+    for (gsize i = 0; plain[i]; i++) {
+        if (g_ascii_strncasecmp(name, plain[i], strlen(plain[i])) == 0)
+            return FALSE;
     }
-    if (xmlGetIntSubset(doc)) {
-        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0,
-                       "the document has a document type declaration (DTD), which is not supported");
-        return NULL;
+    return TRUE;
+}
+
+/**
+ * spm_xml_hides_words:
+ * @text: a document
+ *
+ * Returns: TRUE when its values may hold words of ASCII letters, digits and hyphens that are not found in
+ *   @text itself: written with character references, or in an encoding of its own
+ */
+gboolean
+spm_xml_hides_words(const char *text)
+{
+    for (const char *at = strstr(text, "&#"); at; at = strstr(at + 2, "&#")) {
+        guint64 code = at[2] == 'x' ? g_ascii_strtoull(at + 3, NULL, 16) : g_ascii_strtoull(at + 2, NULL, 10);
+
+        if (code < 0x80 && (g_ascii_isalnum((char)code) || code == '-'))
+            return TRUE;
     }
-    return g_steal_pointer(&doc);
+    return spm_xml_encoding_hides(text);
 }
 
 /* Characters that must not stand as themselves in text or, further ones, in an attribute's value. */

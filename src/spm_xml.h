@@ -11,6 +11,8 @@
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
 
 xmlDocPtr spm_xml_parse(const char *text, SpmFaults *faults);
+xmlDocPtr spm_xml_parse_dump(const char *text, SpmFaults *faults);
+gboolean spm_xml_hides_words(const char *text);
 char *spm_xml_format(xmlDocPtr doc);
 
 unsigned int spm_xml_line(xmlNodePtr node);

@@ -5,10 +5,11 @@ stderr, which is a daemon's log."""
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from documents import NEW_LIBVIRT, OLD_LIBVIRT, TRANSLATE, document
+from documents import NEW_LIBVIRT, OLD_LIBVIRT, TRANSLATE, XML2XML, document
 
 PLAIN = document("spm-single").read_text()
 STOCK = (TRANSLATE / "spm-single.xml").read_text()
+SHOWN = (XML2XML / "spm-single.xml").read_text()
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 FORGED = "2026-01-01 00:00:00.000+0000: 1: error : a forged line"
 
@@ -33,10 +34,90 @@ def in_metadata(content, text=PLAIN):
     return behind(text, "</uuid>\n", f"  <metadata>{content}</metadata>\n")
 
 
+ODD = {
+    "instructions and comments around": "<?xml version='1.0'?>\n<?a b?>\n<!-- c -->\n" + PLAIN + "<?d?>\n<!-- e -->\n",
+    "a declared encoding": "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" standalone='yes'?>\n"
+                           + behind(PLAIN, "</uuid>", "<title>caf&#233;</title>"),
+    "instructions and comments between": behind(PLAIN, "</emulator>", "<?a b?><!--c--><?d?>"),
+    "instructions and comments inside": behind(
+        behind(PLAIN, "</size>", "<!-- a --><?b c?>"), "<memory model='spm'>", "<!-- d --><?e?>"),
+    "a referenced model": PLAIN.replace("'spm'", "'&#115;&#x70;&#x06D;'"),
+    "references everywhere": PLAIN.replace("'spm'", "'&#115;pm'").replace(">1<", ">&#49;<").replace("GiB", "&#71;iB"),
+    "double quotes": PLAIN.replace("'", '"'),
+    "white space": PLAIN.replace("='", " =\n'").replace("'>", "'\n>").replace("'/>", "'\t/>").replace(
+        "</size", "\n</size"),
+    "no white space": "".join(line.strip() for line in PLAIN.splitlines()),
+    "character data": PLAIN.replace(">1</node>", "><![CDATA[1]]></node>").replace(
+        "<name>spm-single", "<name><![CDATA[spm]]>-single"),
+    "default namespaces inside": in_metadata(
+        "<a xmlns='urn:a'><b xmlns='urn:b'><memory model='spm' xmlns=''/></b></a>"),
+    "a default namespace of QEMU's": PLAIN.replace(
+        "</domain>", f"<commandline xmlns='{QEMU}'><arg value='-no-user-config'/></commandline></domain>"),
+    "an override that declares its namespace": PLAIN.replace(
+        "</domain>", f"<q:override xmlns:q='{QEMU}'><q:device alias='video0'><q:frontend><q:property name='a' "
+                     "type='string' value='b'/></q:frontend></q:device></q:override></domain>"),
+    "a foreign device": behind(PLAIN, "</emulator>", "<f:memory xmlns:f='urn:f' model='spm'/>"),
+    "several of everything": behind(PLAIN, "</uuid>", "<name>b</name><uuid/><metadata><a xmlns='urn:a'/></metadata>"
+                                                     "<metadata><b xmlns='urn:b'/></metadata>"),
+    "values that are references": in_metadata("<a xmlns='urn:a' b='&amp;bogus;&amp;#1;'>&amp;bogus; &amp;amp;</a>"),
+}
+
+
+@pytest.mark.parametrize("word", ["&#115;pm", "s&#0112;m", "sp&#x6d;", "&#x0073;&#x70;&#x6D;"])
+def test_a_model_that_is_referenced(word, translate):
+    """The only "spm" of the document is one that libvirt would read, and refuse."""
+    text = PLAIN.replace("'spm'", f"'{word}'").replace("spm-single", "single")
+    assert "spm" not in text
+    assert translate(text) == translate(text.replace(word, "spm")) != text
+
+
+@pytest.mark.parametrize("word", ["s&#112;-mem", "sp&#45;mem", "&#115;p-mem"])
+def test_a_device_that_is_referenced(word, translate):
+    text = STOCK.replace("'spm-memory'", f"'{word}'").replace("spm-single", "single").replace("ua-spm0", "ua-a")
+    assert "<memory model='spm'>" in translate(text, "--reverse")
+
+
+def test_a_referenced_model_reaches_libvirt_as_stock(call):
+    text = PLAIN.replace("'spm'", "'s&#112;m'").replace("spm-single", "single")
+    assert "value='spm-memory'" in call("virDomainDefineXML", text).stdout
+
+
+@pytest.mark.parametrize("text", [
+    "&#10;&#xE9;", "&#x1F600;", "&#55555555555555555555;", "&#;", "&#x;", "&#", "<?xml",
+    "<?xml encoding='utf-8'", "\u00ef"])
+def test_other_references_are_not_looked_into(text, translate):
+    """Not even whether the document is well-formed."""
+    assert translate(text, "--reverse") == text
+
+
+def without_spm(text):
+    """A document without its memory device, its overrides of it and the white space in between."""
+    root = ElementTree.fromstring(text.encode())
+    devices = root.find("devices")
+    devices.remove(next(node for node in devices if node.tag == "memory"))
+    return ElementTree.canonicalize(ElementTree.tostring(root), strip_text=True, with_comments=True)
+
+
 def same(one, other):
     """Whether documents are the same up to white space."""
     return ElementTree.canonicalize(one, strip_text=True, with_comments=True) == ElementTree.canonicalize(
         other, strip_text=True, with_comments=True)
+
+
+@pytest.mark.parametrize("direction", [[], ["--reverse"]])
+@pytest.mark.parametrize("name", ODD)
+def test_a_dimm_in_its_place_is_left_alone(name, direction, translate):
+    device = PLAIN[PLAIN.index("<memory model"):PLAIN.index("  </devices>")]
+    text = ODD[name].replace(device, "<memory model='dimm'/>")
+    text = text.replace("'&#115;&#x70;&#x06D;'", "'dim&#109;'").replace("'&#115;pm'", "'&#100;imm'")
+    text = text.replace('"spm"', '"dimm"').replace("'spm'", "'dimm'")
+    assert translate(text, *direction) == text
+
+
+def test_an_encoding_of_its_own(translate):
+    """Whether an encoding that text of ASCII declares is heeded depends on libxml2, and so for libvirt."""
+    text = f"<?xml version='1.0' encoding='UTF-7'?>\n{PLAIN.replace('spm', '+AHMAcABt-')}"
+    assert translate(text) in (STOCK, text)
 
 
 # what a parser of references would write to stderr, and what it would make of the value
@@ -78,6 +159,16 @@ def test_no_value_of_an_spm_element_is_written_by_libxml2(old, new, value, virt_
     assert not done.stderr or done.stderr.startswith("-:")
 
 
+UNDECLARED = ['<a xmlns="urn:a">\n      <u:b u:c="d"/>\n    </a>', '<a xmlns="urn:a">\n      <qemu:b/>\n    </a>',
+              '<a xmlns="urn:a" qemu:b="c"/>']
+
+
+def test_an_undeclared_command_line_does_not_come_to_life(translate):
+    text = PLAIN.replace("</domain>", "<qemu:commandline><qemu:arg value='-S'/></qemu:commandline></domain>")
+    stock = translate(text)
+    assert f"xmlns:qemu1='{QEMU}'" in stock and "xmlns:qemu=" not in stock and "<qemu:arg value='-S'/>" in stock
+
+
 @pytest.mark.parametrize("kind", ["domainsnapshot", "domaincheckpoint"])
 @pytest.mark.parametrize("version", [NEW_LIBVIRT, OLD_LIBVIRT])
 @pytest.mark.parametrize("content,path", [
@@ -100,3 +191,26 @@ def test_a_namespace_in_use_is_not_dropped(content, translate):
     shown = translate(in_metadata(content, STOCK), "--reverse")
     ElementTree.fromstring(shown)  # a prefix that is declared nowhere is an error
     assert f"xmlns:qemu='{QEMU}'" in shown
+
+
+@pytest.mark.parametrize("levels", [260, 2000])
+@pytest.mark.parametrize("place", ["</uuid>\n", "</emulator>\n"])
+def test_a_dump_deeper_than_what_is_read(place, levels, translate):
+    """libvirt reads 256 levels of metadata by itself, and shows them some levels deeper in a snapshot."""
+    nested = "<b>" * (levels - 1) + "<b/>" + "</b>" * (levels - 1) + "\n"
+    assert nested in translate(behind(STOCK, place, nested), "--reverse")
+
+
+def test_what_is_given_is_as_deep_as_libvirt_reads(virt_spm):
+    done = virt_spm("translate", "-", text=behind(PLAIN, "</uuid>\n", "<b>" * 300 + "</b>" * 300))
+    assert done.returncode == 1 and "Excessive depth in document: 256" in done.stderr
+
+
+@pytest.mark.parametrize("direction", [[], ["--reverse"]])
+def test_a_document_type_is_not_read(direction, virt_spm):
+    """Ten entities, each ten times the one before."""
+    entities = "".join(f"<!ENTITY e{i + 1} '{f'&e{i};' * 10}'>" for i in range(10))
+    text = f"<!DOCTYPE domain [<!ENTITY e0 'spm-memory'>{entities}]>\n<domain a='&e10;'>&e10;</domain>"
+    done = virt_spm("translate", *direction, "-", text=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "-: the document has a document type declaration (DTD), which is not supported\n"
