@@ -225,26 +225,53 @@ spm_xml_format_attributes(GString *out, xmlNodePtr node)
     }
 }
 
-static void spm_xml_format_node(GString *out, xmlNodePtr node);
+/* libvirt leaves <metadata> to libxml2: other quotes, another order, and quotes in text as they are. Written
+ * by our own rules it would grow, sixfold at worst, and no longer fit where libvirt's own fits. */
+static gboolean
+spm_xml_is_metadata(xmlNodePtr node)
+{
+    return spm_xml_is(node, NULL, "metadata");
+}
 
 static void
-spm_xml_format_element(GString *out, xmlNodePtr node)
+spm_xml_format_metadata(GString *out, xmlNodePtr node)
 {
+    xmlOutputBufferPtr buffer = xmlAllocOutputBuffer(NULL);
+    const xmlChar *declared = node->doc->encoding;
+
+    if (!buffer)
+        g_error("out of memory");
+    /* libvirt's copy of the element belongs to no document, so that no encoding is declared for it */
+    node->doc->encoding = NULL;
+    xmlNodeDumpOutput(buffer, node->doc, node, 0, 0, NULL);
+    node->doc->encoding = declared;
+    g_string_append_len(out, (const char *)xmlOutputBufferGetContent(buffer),
+                        (gssize)xmlOutputBufferGetSize(buffer));
+    xmlOutputBufferClose(buffer);
+}
+
+static void
+spm_xml_format_start(GString *out, xmlNodePtr node)
+{
+    if (spm_xml_is_metadata(node)) {
+        spm_xml_format_metadata(out, node);
+        return;
+    }
     g_string_append_c(out, '<');
     spm_xml_format_name(out, node->ns, node->name);
     spm_xml_format_attributes(out, node);
-    if (!node->children) {
-        g_string_append(out, "/>");
-        return;
-    }
-    g_string_append_c(out, '>');
-    for (xmlNodePtr child = node->children; child; child = child->next)
-        spm_xml_format_node(out, child);
+    g_string_append(out, node->children ? ">" : "/>");
+}
+
+static void
+spm_xml_format_end(GString *out, xmlNodePtr node)
+{
     g_string_append(out, "</");
     spm_xml_format_name(out, node->ns, node->name);
     g_string_append_c(out, '>');
 }
 
+/* A node, up to the start of what stands in it. */
 static void
 spm_xml_format_node(GString *out, xmlNodePtr node)
 {
@@ -252,7 +279,7 @@ spm_xml_format_node(GString *out, xmlNodePtr node)
 
     switch (node->type) {
     case XML_ELEMENT_NODE:
-        spm_xml_format_element(out, node);
+        spm_xml_format_start(out, node);
         break;
     case XML_TEXT_NODE:
         spm_xml_format_escaped(out, content, FALSE);
@@ -264,10 +291,32 @@ spm_xml_format_node(GString *out, xmlNodePtr node)
         g_string_append_printf(out, "<!--%s-->", content);
         break;
     case XML_PI_NODE:
-        g_string_append_printf(out, "<?%s %s?>", (const char *)node->name, content);
+        g_string_append_printf(out, *content ? "<?%s %s?>" : "<?%s?>", (const char *)node->name, content);
         break;
     default: /* the rest needs a DTD, which is refused */
         break;
+    }
+}
+
+/* Without recursion: how deep a document is, others decide. */
+static void
+spm_xml_format_tree(GString *out, xmlNodePtr top)
+{
+    xmlNodePtr node = top;
+
+    for (;;) {
+        spm_xml_format_node(out, node);
+        if (node->type == XML_ELEMENT_NODE && node->children && !spm_xml_is_metadata(node)) {
+            node = node->children;
+            continue;
+        }
+        while (node != top && !node->next) {
+            node = node->parent;
+            spm_xml_format_end(out, node);
+        }
+        if (node == top)
+            return;
+        node = node->next;
     }
 }
 
@@ -283,7 +332,7 @@ spm_xml_format(xmlDocPtr doc)
     GString *out = g_string_new(NULL);
 
     for (xmlNodePtr node = doc->children; node; node = node->next) {
-        spm_xml_format_node(out, node);
+        spm_xml_format_tree(out, node);
         g_string_append_c(out, '\n');
     }
     return g_string_free(out, FALSE);

@@ -104,6 +104,21 @@ def same(one, other):
         other, strip_text=True, with_comments=True)
 
 
+@pytest.mark.parametrize("version", [NEW_LIBVIRT, OLD_LIBVIRT])
+@pytest.mark.parametrize("name", ODD)
+def test_nothing_is_lost(name, version, translate):
+    stock = translate(ODD[name], "--libvirt-version", version)
+    shown = translate(stock, "--reverse")
+    assert [node.get("model") for node in ElementTree.fromstring(stock).findall("devices/memory")] == ["dimm"]
+    assert [node.get("model") for node in ElementTree.fromstring(shown).findall("devices/memory")] == ["spm"]
+    for element in "override", "commandline":
+        assert len(ElementTree.fromstring(stock).findall(f"{{{QEMU}}}{element}")) <= 1
+    assert stock.count("'spm-memory'") == 1 and "spm-memory" not in shown
+    assert without_spm(shown) == without_spm(ODD[name])
+    assert same(translate(shown, "--libvirt-version", version), stock)
+    assert translate(stock, "--libvirt-version", version) == stock
+
+
 @pytest.mark.parametrize("direction", [[], ["--reverse"]])
 @pytest.mark.parametrize("name", ODD)
 def test_a_dimm_in_its_place_is_left_alone(name, direction, translate):
@@ -159,8 +174,41 @@ def test_no_value_of_an_spm_element_is_written_by_libxml2(old, new, value, virt_
     assert not done.stderr or done.stderr.startswith("-:")
 
 
+def test_metadata_does_not_grow(translate):
+    quotes = in_metadata("<a xmlns=\"urn:a\">" + "\"'" * 500000 + "</a>", STOCK)
+    shown = translate(quotes, "--reverse")
+    assert len(shown) < len(quotes)
+    assert translate(shown) == quotes
+
+
+def test_metadata_is_written_as_libvirt_writes_it(translate):
+    """What libvirt 11.3 shows of a document with all that XML has."""
+    metadata = (
+        '  <metadata xmlns:o="urn:o" x="y" o:z="w">\n'
+        '    <a:b xmlns:a="urn:a" c="&quot;\'&#10;&#9;&#13;&gt;&lt;" a:d="&#xE9;">te"xt\' &gt; &#13; \u00e9 '
+        '<![CDATA[<x>"]]><?pi a  b?><!-- c " --></a:b>\n'
+        '    <x xmlns="urn:default">\n      <y xmlns=""/>\n      <u:ndeclared u:at="1"/>\n    </x>\n'
+        '  </metadata>\n')
+    stock = behind(STOCK, "</uuid>\n", f"  <title>&quot;caf\u00e9&apos;&quot;</title>\n{metadata}")
+    shown = translate(stock, "--reverse")
+    assert shown == behind(SHOWN, "</uuid>\n", f"  <title>&quot;caf\u00e9&apos;&quot;</title>\n{metadata}")
+    assert translate(shown) == stock
+
+
 UNDECLARED = ['<a xmlns="urn:a">\n      <u:b u:c="d"/>\n    </a>', '<a xmlns="urn:a">\n      <qemu:b/>\n    </a>',
               '<a xmlns="urn:a" qemu:b="c"/>']
+
+
+@pytest.mark.parametrize("version", [NEW_LIBVIRT, OLD_LIBVIRT])
+@pytest.mark.parametrize("content", UNDECLARED)
+def test_an_undeclared_prefix_stays_undeclared(content, version, translate):
+    prefix = "qemu1" if "qemu" in content else "qemu"
+    text = in_metadata(f"\n    {content}\n  ")
+    stock = translate(text, "--libvirt-version", version)
+    assert content in stock and f"xmlns:{prefix}='{QEMU}'" in stock and stock.count("xmlns:qemu") == 1
+    shown = translate(stock, "--reverse")
+    assert content in shown and "model='spm'" in shown and "xmlns:qemu" not in shown
+    assert translate(shown, "--libvirt-version", version) == stock
 
 
 def test_an_undeclared_command_line_does_not_come_to_life(translate):
@@ -191,6 +239,13 @@ def test_a_namespace_in_use_is_not_dropped(content, translate):
     shown = translate(in_metadata(content, STOCK), "--reverse")
     ElementTree.fromstring(shown)  # a prefix that is declared nowhere is an error
     assert f"xmlns:qemu='{QEMU}'" in shown
+
+
+def test_a_dump_larger_than_what_is_read(translate):
+    """Metadata is set piece by piece, each no larger than a message."""
+    text = in_metadata(f'<a xmlns="urn:a">{"x" * (12 << 20)}</a><b xmlns="urn:b">{"<c/>" * (2 << 20)}</b>', STOCK)
+    shown = translate(text, "--reverse")
+    assert len(text) > 20 << 20 and "<memory model='spm'>" in shown and len(shown) < len(text)
 
 
 @pytest.mark.parametrize("levels", [260, 2000])
