@@ -501,17 +501,21 @@ spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArr
         { memories, SPM_MEMORIES_MAX, "<memory> in <devices>", "ranges of memory" },
         { cells, SPM_CELLS_MAX, "<cell> of <numa>", "NUMA nodes" },
     };
-    guint before = faults->len;
 
     for (gsize i = 0; spms->len && i < G_N_ELEMENTS(counts); i++) {
-        if (counts[i].nodes->len > counts[i].max)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, spm_xml_line(g_ptr_array_index(counts[i].nodes, counts[i].max)),
-                "%s is there %u times; with <memory model='spm'> it may be there %u times, as QEMU has "
-                "no more %s",
-                counts[i].what, counts[i].nodes->len, counts[i].max, counts[i].why);
+        const GPtrArray *nodes = counts[i].nodes;
+        guint max = counts[i].max;
+
+        if (nodes->len <= max)
+            continue;
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm_xml_line(g_ptr_array_index(nodes, max)),
+            "%s is there %u times; with <memory model='spm'> it may be there %u times, as QEMU has no "
+            "more %s",
+            counts[i].what, nodes->len, max, counts[i].why);
+        return FALSE;
     }
-    return faults->len == before;
+    return TRUE;
 }
 
 static void

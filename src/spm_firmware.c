@@ -27,6 +27,9 @@
 #define SPM_FIRMWARE_MAX_BYTES (16 * 1024 * 1024)
 /* The volume with OVMF's PlatformPei comes first of those that are compressed together, and has 896 KiB. */
 #define SPM_FIRMWARE_MAX_UNPACKED (4 * 1024 * 1024)
+/* An OVMF has one such section, or a few. The image may be hostile: without a bound, each of its bytes could
+ * cost much. */
+#define SPM_FIRMWARE_MAX_SECTIONS 8
 /* LZMA needs its dictionary beside that: EDK2 uses 2^24 bytes. */
 #define SPM_FIRMWARE_MAX_LZMA (32 * 1024 * 1024)
 
@@ -164,23 +167,61 @@ spm_firmware_read(const char *path, gsize max, GError **error)
 
 /* ---- SeaBIOS ---- */
 
-/* "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...", a string of its own, with filler before it. */
+/* At most so much of a version is shown. */
+#define SPM_SEABIOS_VERSION_MAX 70
+
+static gsize
+spm_span_digits(SpmSpan span, gsize at)
+{
+    gsize count = 0;
+
+    while (at + count < span.len && g_ascii_isdigit(span.data[at + count]))
+        count++;
+    return count;
+}
+
+/* "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...", all that @text is; returns what is after "rel-". */
+static char *
+spm_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
+{
+    gsize digits[3], at = 0;
+    char *version;
+
+    if (text.len > 4 && memcmp(text.data, "rel-", 4) == 0)
+        text = spm_span_skip(text, 4);
+    for (gsize i = 0; i < G_N_ELEMENTS(digits); i++) {
+        digits[i] = spm_span_digits(text, at);
+        at += digits[i];
+        if (digits[i] == 0 || digits[i] > 3 || (i < 2 && (at == text.len || text.data[at++] != '.')))
+            return NULL;
+    }
+    if (text.len > SPM_SEABIOS_VERSION_MAX)
+        return NULL;
+    version = g_strndup((const char *)text.data, text.len);
+    *major = g_ascii_strtoull(version, NULL, 10);
+    *minor = g_ascii_strtoull(version + digits[0] + 1, NULL, 10);
+    return version;
+}
+
+/* The version is a string of its own: what can be printed, from filler to a NUL byte. */
 static char *
 spm_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 {
-    g_autoptr(GRegex) regex = g_regex_new(
-        "[^ -~](?:rel-)?(([0-9]{1,3})\\.([0-9]{1,3})\\.[0-9]+[ -~]{0,60})\\0", G_REGEX_RAW, 0, NULL);
-    g_autoptr(GMatchInfo) match = NULL;
-    g_autofree char *first = NULL;
-    g_autofree char *second = NULL;
+    gsize start = 1;
 
-    if (!g_regex_match_full(regex, (const char *)image.data, (gssize)image.len, 0, 0, &match, NULL))
-        return NULL;
-    first = g_match_info_fetch(match, 2);
-    second = g_match_info_fetch(match, 3);
-    *major = g_ascii_strtoull(first, NULL, 10);
-    *minor = g_ascii_strtoull(second, NULL, 10);
-    return g_match_info_fetch(match, 1);
+    for (gsize i = 0; i < image.len; i++) {
+        char *version;
+
+        if (g_ascii_isprint(image.data[i]))
+            continue;
+        version = image.data[i] == '\0' && i > start
+                      ? spm_seabios_parse_version((SpmSpan){ image.data + start, i - start }, major, minor)
+                      : NULL;
+        if (version)
+            return version;
+        start = i + 1;
+    }
+    return NULL;
 }
 
 static SpmFirmwareVerdict
@@ -281,6 +322,7 @@ spm_scan_ovmf(SpmSpan image, char **reason)
 {
     g_autofree guint8 *buffer = g_malloc(SPM_FIRMWARE_MAX_UNPACKED);
     SpmSpan found = spm_span_find(image, spm_lzma_guid, sizeof(spm_lzma_guid));
+    guint sections = 0;
 
     while (found.data) {
         SpmSpan packed = spm_lzma_section(image, (gsize)(found.data - image.data));
@@ -290,6 +332,12 @@ spm_scan_ovmf(SpmSpan image, char **reason)
 
         if (platform.data)
             return spm_scan_platform(platform, reason);
+        sections += packed.data != NULL;
+        if (sections == SPM_FIRMWARE_MAX_SECTIONS) {
+            *reason =
+                g_strdup("has more compressed sections than any OVMF, of which only the first were unpacked");
+            return SPM_FIRMWARE_UNKNOWN;
+        }
         found = spm_span_find(spm_span_skip(found, 1), spm_lzma_guid, sizeof(spm_lzma_guid));
     }
     *reason = g_strdup("is no image of SeaBIOS or OVMF that is known");

@@ -67,3 +67,184 @@ def test_a_quoted_value_is_cut_and_stays_on_its_line(value, shown, bounded):
 def test_each_value_of_many_is_cut(bounded):
     text = with_devices(f"<memory model='spm' {'n' * 3000}='{'v' * 3000}'/>")
     assert all(len(line) < 1000 for line in bounded("validate", text=text).stderr.splitlines())
+
+
+# What is looked at in pairs
+
+DIMM = "<memory model='dimm'><target><size>2048</size><node>0</node></target></memory>"
+VIRTIO_MEM = DIMM.replace("dimm", "virtio-mem")
+WITHOUT_MAXIMUM = SINGLE.replace("  <maxMemory slots='8' unit='GiB'>16</maxMemory>\n", "")
+
+
+def with_cells(number):
+    """The first of 128 or more cells has memory."""
+    cells = "".join(f"<cell id='{cell}' memory='0'/>\n" for cell in range(2, number))
+    return SINGLE.replace("    </numa>", f"{cells}    </numa>")
+
+
+@pytest.mark.parametrize("text,message", [
+    (with_devices(SPM * 256), "-:28: <memory model='spm'> is there 257 times; with <memory model='spm'> it may be there "
+                              "256 times, as QEMU has no more slots for memory devices\n"),
+    (with_devices(SPM * 200000), "-:28: <memory model='spm'> is there 200001 times; with <memory model='spm'> it may be "
+                                 "there 256 times, as QEMU has no more slots for memory devices\n"),
+    (with_devices("\n" + DIMM * 4096), "-:29: <memory> in <devices> is there 4097 times; with <memory model='spm'> it may "
+                                       "be there 4096 times, as QEMU has no more ranges of memory\n"),
+    (with_cells(129), "-:143: <cell> of <numa> is there 129 times; with <memory model='spm'> it may be there 128 times, "
+                      "as QEMU has no more NUMA nodes\n"),
+], ids=["spm", "much spm", "memory", "cells"])
+@pytest.mark.parametrize("command", ["validate", "translate"])
+def test_more_than_qemu_could_have(command, text, message, bounded):
+    done = bounded(command, text=text)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
+@pytest.mark.parametrize("text", [
+    with_devices(SPM * 255, WITHOUT_MAXIMUM), with_devices(VIRTIO_MEM * 4095, WITHOUT_MAXIMUM), with_cells(128),
+], ids=["spm", "memory", "cells"])
+def test_as_much_as_qemu_can_have(text, bounded):
+    done = bounded("translate", text=text)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_spm_nothing_is_refused(bounded):
+    text = with_devices(DIMM * 5000 + "<!-- spm -->", with_cells(200)).replace("model='spm'", "model='dimm'")
+    assert bounded("translate", text=text).stdout == text
+    assert bounded("validate", text=text).returncode == 0
+
+
+def test_every_pair_is_a_fault(bounded):
+    dimms = DIMM.replace("<node>0", "<node>1") * 3840
+    done = bounded("validate", text=with_devices(SPM * 255 + dimms, WITHOUT_MAXIMUM))
+    assert done.stderr.endswith(f"and {256 * 3840 + 1 - 100} more faults, which are not shown\n")
+
+
+def test_a_base_for_all_but_one(bounded):
+    """Mixed and overlapping bases, with much in an element in which faults are looked for."""
+    base = "<address base='0x140000000'/>"
+    spm = SPM.replace("</target>", f"{'<!---->' * 1000}{base}</target>")
+    dimms = DIMM.replace("</memory>", "<address type='dimm' base='0x140000000'/></memory>") * 3000
+    done = bounded("validate", text=with_devices(spm * 255 + dimms, WITHOUT_MAXIMUM))
+    assert done.returncode == 1 and " more faults, which are not shown\n" in done.stderr
+
+
+# Look-ups
+
+
+def colliding(number):
+    """Texts that have one hash in GLib's tables, and in most others that multiply by 33."""
+    words = [""]
+    while len(words) < number:
+        words = [word + pair for word in words for pair in ("Ab", "BA")]
+    return [f"ua-{word}" for word in words[:number]]
+
+
+def stock(aliases, override="<q:device alias='{}'><q:frontend><q:property name='driver' type='string' "
+                            "value='spm-memory'/></q:frontend></q:device>", more=""):
+    """What libvirt stores of a domain with a carrier for each alias."""
+    memories = "".join(f"<memory model='dimm'><target><size>2048</size><node>1</node></target><alias name='{alias}'/>"
+                       "</memory>" for alias in aliases)
+    overrides = "".join(override.format(alias) for alias in reversed(aliases))
+    return ("<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'>"
+            f"<devices>{memories}</devices><q:override>{more}{overrides}</q:override></domain>")
+
+
+def test_many_carriers_are_shown(bounded):
+    shown = bounded("translate", "--reverse", text=stock(colliding(32768))).stdout
+    assert shown.count("<memory model='spm'>") == 32768
+    assert "q:" not in shown
+
+
+@pytest.mark.parametrize("more", ["<![CDATA[]]>" * 300000, " " * 4000000 + "x", "<!---->" * 300000],
+                         ids=["sections", "text", "comments"])
+def test_many_carriers_behind_much_else(more, bounded):
+    done = bounded("translate", "--reverse", text=stock(colliding(16384), more=more))
+    assert done.stdout.count("<memory model='spm'>") == 16384
+
+
+def test_many_devices_with_one_large_override(bounded):
+    aliases = ["ua-a"] * 20000
+    text = stock(aliases, override="").replace("<q:override>", "<q:override><q:device alias='ua-a'><q:frontend>" +
+                                               "<q:property name='x' value='spm-memory'/>" * 100000 +
+                                               "</q:frontend></q:device>")
+    assert bounded("translate", "--reverse", text=text).stdout == text
+
+
+def test_many_cells_are_restored(bounded):
+    args = "".join(f"<q:arg value='-numa'/><q:arg value='node,nodeid={node}'/>" for node in range(1, 40001))
+    override = ("<q:device alias='{}'><q:frontend><q:property name='driver' value='spm-memory'/>"
+                "<q:property name='node' value='1'/></q:frontend></q:device>")
+    numa = f"<cpu><numa><cell id='0' memory='1'/>{'<interconnects/>' * 100000}</numa></cpu>"
+    text = stock(["ua-a"], override).replace("<devices>", numa + "<devices>", 1)
+    text = text.replace("</domain>", f"<q:commandline>{args}</q:commandline></domain>")
+    shown = bounded("translate", "--reverse", text=text).stdout
+    assert shown.count("<cell ") == 40001 and "q:" not in shown
+    assert shown.index("<cell id='40000'") < shown.index("<interconnects/>")
+
+
+def test_defaults_of_aliases_that_are_taken(bounded):
+    disks = "".join(f"<disk><alias name='ua-spm{number}'/></disk>" for number in range(200000))
+    stored = bounded("translate", text=with_devices(disks + SPM * 100, WITHOUT_MAXIMUM)).stdout
+    assert all(f"<qemu:device alias='ua-spm{200000 + number}'>" in stored for number in range(101))
+
+
+def test_many_overrides_of_other_devices(bounded):
+    devices = "".join(f"<q:device alias='{alias}'><q:frontend/></q:device>" for alias in colliding(131072))
+    text = with_devices(SPM * 255, WITHOUT_MAXIMUM)
+    text = text.replace("<domain ", "<domain xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0' ")
+    text = text.replace("</domain>", f"<q:override>{devices}</q:override></domain>")
+    assert bounded("translate", text=text).stdout.count("value='spm-memory'") == 256
+    assert bounded("validate", text=text).returncode == 0
+
+
+@pytest.mark.parametrize("child", ["<target/>", "<color/>", "text<a/>"], ids=["duplicate", "unknown", "text"])
+def test_an_element_with_many_children(child, bounded):
+    done = bounded("validate", text=with_devices(f"<memory model='spm'>{child * 200000}</memory>"))
+    assert done.stderr.endswith(" more faults, which are not shown\n")
+
+
+def test_many_pages_for_many_cells(bounded):
+    pages = "<page size='2048' nodeset='0-16383'/>" * 100000
+    text = with_cells(128).replace("<vcpu>", f"<memoryBacking><hugepages>{pages}</hugepages></memoryBacking><vcpu>")
+    done = bounded("validate", "--libvirt-version", "11.3.0", text=text)
+    assert done.stderr.endswith(" more faults, which are not shown\n")
+    assert bounded("validate", text=text).returncode == 0
+
+
+# Sets of nodes and names
+
+
+def with_nodemask(nodemask):
+    return with_devices(SPM.replace("<target>", f"<source><nodemask>{nodemask}</nodemask></source><target>"))
+
+
+@pytest.mark.parametrize("nodemask", ["0", "0-3", "0-3,^2", "^0", "00,3-1", "16384", "0-99999999999999999999",
+                                      ",".join(["0-16383"] * 500000), ",".join(["1"] * 4000000), "1" * 9000000],
+                         ids=lambda value: value[:20])
+def test_set_of_nodes(nodemask, bounded):
+    assert bounded("validate", text=with_nodemask(nodemask)).returncode == 0
+    assert f"<nodemask>{nodemask}</nodemask>" in bounded("translate", text=with_nodemask(nodemask)).stdout
+
+
+@pytest.mark.parametrize("nodemask", ["", ",", "0,", ",0", "0,,1", "-1", "0-", "0-1-2", "^", "^0-1", "^^0", "0 -1", "0, 1",
+                                      "0&#10;,1", "a", "0x1", "+1", "0.5", "٣", "0," * 2000000, "0-1," * 1000000 + "x"],
+                         ids=lambda value: ascii(value[:20]))
+def test_what_is_no_set_of_nodes(nodemask, bounded):
+    done = bounded("validate", text=with_nodemask(nodemask))
+    assert done.returncode == 1
+    assert "it must be a set of host NUMA nodes such as '0' or '0-1,3'" in done.stderr
+    assert len(done.stderr) < 400
+
+
+@pytest.mark.parametrize("alias", ["ua-x&#10;", "ua-&#10;", "ua-x&#10;y", "&#10;ua-x", "ua-x&#0009;", "ua-é"])
+def test_what_is_no_alias(alias, bounded):
+    done = bounded("validate", text=with_devices(SPM.replace("</memory>", f"<alias name='{alias}'/></memory>")))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "it must be 'ua-' and letters, digits, '_' or '-'" in done.stderr
+
+
+def test_what_an_override_says_is_text(bounded):
+    text = stock(["ua-a"], "<q:device alias='{}'><q:frontend><q:property name='driver' value='spm-memory'/>"
+                           "<q:property name='node' value='&amp;x;&amp;&#10;forged'/></q:frontend></q:device>")
+    done = bounded("translate", "--reverse", text=text)
+    assert done.stderr == ""
+    assert "<node>&amp;x;&amp;\nforged</node>" in done.stdout

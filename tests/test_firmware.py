@@ -6,6 +6,8 @@ import json
 import lzma
 import os
 import random
+import resource
+import subprocess
 import uuid
 
 import pytest
@@ -42,6 +44,7 @@ PASSES = {
     "seabios-newer-patched": seabios(b"1.18.0", RANGE + b"type 0x%x]\n\0"),
     "ovmf": section(module()),
     "ovmf-behind-another-section": section(b"something else") + section(module()),
+    "ovmf-behind-many-sections": section(b"something else") * 7 + section(module()),
     "ovmf-behind-another-mention": LZMA + section(PLATFORM + module()),
 }
 DROPS = {
@@ -62,6 +65,7 @@ UNKNOWN = {
     "ovmf-file-too-small": section(module(size=24)),
     "ovmf-file-cut-off": section(PLATFORM),
     "ovmf-uncompressed": module(),
+    "ovmf-behind-too-many-sections": section(b"something else") * 8 + section(module()),
     "section-of-another-kind": section(module(), kind=1),
     "section-too-large": section(module(), size=0xFFFFFF),
     "section-without-data": section(module(), size=24),
@@ -125,6 +129,30 @@ def test_unknown_image(name, judge):
 ])
 def test_reason(content, reason, judge):
     assert judge(content)[1] == reason
+
+
+def bounded():
+    """Little memory and time, for the program that looks into an image."""
+    resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+    resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
+
+
+@pytest.mark.parametrize("content,said", [
+    (section(bytes(4 << 20)) * 200, "has more compressed sections than any OVMF, of which only the first were unpacked"),
+    (LZMA * (1 << 20), "is no image of SeaBIOS or OVMF that is known"),
+    (RANGE + b"1" * (15 << 20), "is a SeaBIOS without a version"),
+    (RANGE + b"\0001.1.x" * (2 << 20), "is a SeaBIOS without a version"),
+    (RANGE + b"\0001.1." + b"1" * (15 << 20) + b"\0", "is a SeaBIOS without a version"),
+    (RANGE + b"\0001.1.1" + b" " * (15 << 20) + b"\0", "is a SeaBIOS without a version"),
+], ids=["sections", "mentions", "digits", "versions", "long number", "long version"])
+def test_an_image_that_is_made_to_cost_much(content, said, tmp_path):
+    image, domain = tmp_path / "image", tmp_path / "domain.xml"
+    image.write_bytes(content[:16 << 20])
+    domain.write_text(f"<domain><os><loader>{image}</loader></os></domain>")
+    done = subprocess.run([BUILD / "tests" / "firmware", domain], capture_output=True, text=True, preexec_fn=bounded,
+                          timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == f"unknown: '{image}' {said}"
 
 
 def test_outsized_image(firmware, tmp_path):
