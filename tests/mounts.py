@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Mounts of a command's own. Nothing else in the tests makes a namespace; test_house.py sees to that."""
+"""Mounts and processes of a command's own. Nothing else in the tests makes a namespace; test_house.py sees to that."""
 
 import os
 import shlex
@@ -15,6 +15,12 @@ def with_own_mounts(*command: str | os.PathLike[str], own_host: bool = False) ->
     if "SPM_SANDBOX" not in os.environ:
         raise LookupError("mounts are made inside scripts/sandbox only")
     return ["unshare", "--mount", *["--uts"] * own_host, "--propagation", "unchanged", *map(os.fspath, command)]
+
+
+def with_own_processes(*command: str | os.PathLike[str]) -> list[str]:
+    """The words that run the command where it sees no processes but its own, which end with it."""
+    inside = with_own_mounts("sh", "-c", 'mount -t proc proc /proc && "$@"', "sh", *command)
+    return [inside[0], "--pid", "--fork", "--kill-child", *inside[1:]]
 
 
 def in_chroot(folder: Path, *command: str, places: Mapping[str, Path] = MappingProxyType({})) -> list[str]:

@@ -86,17 +86,12 @@ cached() {
 
 # private_apt SUITES TOOL ARG...: run an apt TOOL (apt-get, apt-cache) on lists of its own that hold
 # nothing but SUITES: blank-separated, "forky" for binaries, "src:trixie" for sources. The host's
-# sources stay as they are. The lists are fetched once a day.
+# sources stay as they are. The lists are fetched once a day, by one process, and by none while others read them.
 private_apt() {
-    local suites=$1 tool=$2 dir suite kind options
+    local suites=$1 tool=$2 dir options apt_lock rc=0
     shift 2
     dir=$SPM_CACHE/apt/$(cache_key "$suites" "$SPM_MIRROR")
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-    for suite in $suites; do
-        kind=deb
-        [[ $suite == src:* ]] && kind=deb-src
-        printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$SPM_MIRROR" "${suite#src:}"
-    done >"$dir/sources.list"
     # Check-Valid-Until: a mirror frozen at a date is still good for a reproducible build.
     # Sandbox::User: the download folder is root's own. State::status: what the host has installed,
     # from whatever suite, is no answer.
@@ -106,12 +101,36 @@ private_apt() {
         -oAcquire::Check-Valid-Until=false -oAPT::Sandbox::User=root -oAcquire::Languages=none
         -oDir::State::status=/dev/null
     )
-    if [[ -z $(find "$dir/updated" -mmin -1440 2>/dev/null) ]]; then
-        apt-get "${options[@]}" update -q >"$dir/update.log" 2>&1 || {
-            cat "$dir/update.log" >&2
-            return 1
-        }
-        touch "$dir/updated"
+    exec {apt_lock}>"$dir/lock"
+    flock --shared "$apt_lock"
+    if ! fresh_lists "$dir"; then
+        flock "$apt_lock"
+        # Another process may have been faster.
+        fresh_lists "$dir" || fetch_lists "$dir" "$suites" "${options[@]}" {apt_lock}>&- || rc=$?
+        flock --shared "$apt_lock"
     fi
-    "$tool" "${options[@]}" "$@"
+    ((rc)) || "$tool" "${options[@]}" "$@" {apt_lock}>&- || rc=$?
+    exec {apt_lock}>&-
+    return "$rc"
+}
+
+# fresh_lists DIR: whether apt's lists there are of today.
+fresh_lists() {
+    [[ -n $(find "$1/updated" -mmin -1440 2>/dev/null) ]]
+}
+
+# fetch_lists DIR SUITES OPTION...: fetch them.
+fetch_lists() {
+    local dir=$1 suite kind
+    for suite in $2; do
+        kind=deb
+        [[ $suite == src:* ]] && kind=deb-src
+        printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$SPM_MIRROR" "${suite#src:}"
+    done >"$dir/sources.list"
+    shift 2
+    apt-get "$@" update -q >"$dir/update.log" 2>&1 || {
+        cat "$dir/update.log" >&2
+        return 1
+    }
+    touch "$dir/updated"
 }

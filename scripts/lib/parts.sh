@@ -4,9 +4,10 @@
 # Build or fetch the parts that the tests and the demo put together, and export where they are.
 # Source it after common.sh and source.sh. What is there already costs a moment only.
 
+export SPM_BUILD=$SPM_ROOT/build
+
 # build_plugin [MESON-OPTION...]: the plugin and virt-spm, in build/.
 build_plugin() {
-    export SPM_BUILD=$SPM_ROOT/build
     export SPM_PLUGIN=$SPM_BUILD/src/libvirt-spm.so
     mkdir -p "$SPM_BUILD"
     run_logged "building the plugin and virt-spm" "$SPM_BUILD/build.log" \
@@ -51,9 +52,8 @@ find_seabios() {
     export SPM_SEABIOS
 }
 
-# find_matrix: what the guests of the matrix are made of beyond find_emulator, find_guest and find_stock.
-find_matrix() {
-    find_version 7.2 && find_version 10.2 && find_seabios || return
+# find_new_guest: a guest with a newer kernel.
+find_new_guest() {
     SPM_GUEST_FORKY=$("$SPM_ROOT/scripts/build-guest" forky) || return
     export SPM_GUEST_FORKY
 }

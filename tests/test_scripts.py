@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""scripts/check gets its parts ready in the background, each once, and leaves nothing running."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from mounts import with_own_processes
+from programs import ROOT
+
+pytestmark = pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="it is run inside scripts/sandbox only")
+
+# Writes down when it begins and ends; what it prints is the folder of its result, as that of the real one.
+TOOL = """#!/bin/bash
+name="$(basename "$0")${1:+ $*}"
+echo "begin $name" >>"$TREE/events"
+[[ ! -e "$TREE/hang" || $name != [bf]* ]] || { sleep 1000 & echo "$!" >>"$TREE/sleeping"; wait; }
+sleep "${SECONDS_OF_A_TOOL:-0.03}"
+echo "end $name" >>"$TREE/events"
+grep -qsFx "$name" "$TREE/fail-always" && exit 1
+grep -qsFx "$name" "$TREE/fail-once" && { rm "$TREE/fail-once"; exit 1; }
+mkdir -p "$TREE/result"
+: >"$TREE/result/libvirt-spm_1.deb"
+[[ $name != apt* ]] || exec echo "Version: 11.3.0-1"
+echo "$TREE/result"
+"""
+SCRIPTS = ["setup", "lint", "build-qemu", "build-seabios", "build-guest", "build-root", "build-deb", "fetch-package"]
+COMMANDS = ["apt-get", "apt-cache", "meson", "dpkg-deb"]
+TEST = "def test_it():\n    pass\n"
+
+
+class Tree:
+    """A project of which only scripts/check and its tests are left."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.copytree(ROOT / "scripts/lib", folder / "scripts/lib")
+        shutil.copy(ROOT / "scripts/check", folder / "scripts/check")
+        for name in [*(f"scripts/{script}" for script in SCRIPTS), *(f"bin/{command}" for command in COMMANDS)]:
+            self.write(name, TOOL).chmod(0o755)
+        for place in "tests", "tests/emulator", "tests/e2e", "tests/package":
+            self.write(f"{place}/test_{place.replace('/', '_')}.py", TEST)
+        self.write("tests/e2e/conftest.py", "def pytest_addoption(parser):\n    parser.addoption('--stack')\n")
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def start(self, *groups, around=list, **environment):
+        env = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "XDG_CACHE_HOME": f"{self.folder}/cache",
+               "TREE": str(self.folder), "SPM_SANDBOX": "1", **environment}
+        return subprocess.Popen(around([self.folder / "scripts/check", *groups]), env=env, start_new_session=True, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def check(self, *groups, **environment):
+        """Run it where no other process is there for it to find; its exit status, last line and progress."""
+        with self.start(*groups, around=lambda words: with_own_processes(*words), **environment) as process:
+            output, errors = process.communicate(timeout=120)
+        return process.returncode, output.splitlines()[-1], errors
+
+    def events(self, pattern):
+        text = (self.folder / "events").read_text()
+        return [line for line in text.splitlines() if re.search(pattern, line)]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path)
+
+
+def running(events):
+    """After each event, what runs."""
+    now = []
+    for event in events:
+        word, name = event.split(" ", 1)
+        now.append(name) if word == "begin" else now.remove(name)
+        yield tuple(now)
+
+
+def test_parts_are_made_side_by_side_and_one_emulator_at_a_time(tree):
+    assert tree.check()[:2] == (0, "11 passed, 0 failed")
+    moments = [*running(tree.events("^(begin|end) [bf]"))]
+    emulators = [[name for name in names if name.startswith("build-qemu")] for names in moments]
+    assert max(map(len, emulators)) == 1
+    assert any(own and len(names) > 1 for own, names in zip(emulators, moments))
+    assert {name for names in emulators for name in names} >= {"build-qemu 10.0", "build-qemu 10.2", "build-qemu 7.2"}
+
+
+def test_only_what_a_group_needs_is_made(tree):
+    assert tree.check("stock")[:2] == (0, "1 passed, 0 failed")
+    assert not tree.events("build-qemu|bookworm") and tree.events("build-deb forky")
+
+
+def test_a_build_alone_begins_nothing(tree):
+    assert tree.check("build")[:2] == (0, "1 passed, 0 failed")
+    assert not tree.events(" [bf]")
+
+
+def test_what_failed_in_the_background_is_tried_again(tree):
+    tree.write("fail-once", "build-qemu 10.2\n")
+    status, last, errors = tree.check("emulator")
+    assert (status, last) == (0, "3 passed, 0 failed")
+    assert re.search(r"what was begun in the background failed, see .*/log; trying again: find_version 10.2", errors)
+
+
+def test_what_fails_again_fails_its_tests_alone(tree):
+    tree.write("fail-always", "build-qemu 10.2\n")
+    status, last, _ = tree.check("emulator", "stock")
+    assert (status, last) == (1, "3 passed, 1 failed")
+    assert len(tree.events("begin build-qemu 10.2")) == 2
+
+
+def test_what_the_background_says_is_shown_while_it_is_waited_for(tree):
+    tree.write("scripts/build-guest", TOOL.replace("\nsleep", '\necho "it takes long" >&2\nsleep')).chmod(0o755)
+    assert "it takes long\n" in tree.check("emulator", SECONDS_OF_A_TOOL="1")[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_goes_on_when_it_is_ended(number, tree):
+    tree.write("hang", "")
+    tree.write("scripts/setup", "#!/bin/sh\n").chmod(0o755)
+    with tree.start("e2e") as process:
+        sleeping = tree.folder / "sleeping"
+        deadline = time.monotonic() + 30
+        while not sleeping.exists() or len(sleeping.read_text().split()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, number)  # as a terminal does
+        process.communicate(timeout=30)
+    assert process.returncode
+    # Nor does what showed the progress.
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert not [pid for pid in sleeping.read_text().split() if os.path.exists(f"/proc/{pid}")]
+
+
+def test_lists_are_fetched_once_and_while_nobody_reads(tree):
+    script = 'source scripts/lib/common.sh; for i in 1 2 3 4; do private_apt forky apt-cache show $i & done; wait'
+    env = {**os.environ, "PATH": f"{tree.folder}/bin:{os.environ['PATH']}", "XDG_CACHE_HOME": f"{tree.folder}/cache",
+           "TREE": str(tree.folder)}
+    subprocess.run(["bash", "-euc", script], cwd=tree.folder, env=env, check=True, stdout=subprocess.DEVNULL)
+    events = [re.sub("(apt-get|apt-cache) .*", r"\1", event) for event in tree.events("")]
+    assert events[:2] == ["begin apt-get", "end apt-get"]
+    assert sorted(events[2:]) == ["begin apt-cache"] * 4 + ["end apt-cache"] * 4
