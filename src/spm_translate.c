@@ -543,7 +543,7 @@ gboolean
 spm_translate_has_carrier(const char *xml, const char *alias)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse(xml, faults) : NULL;
+    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse_dump(xml, faults) : NULL;
     xmlNodePtr domain = doc ? xmlDocGetRootElement(doc) : NULL;
     g_autoptr(GPtrArray) memories = domain ? spm_memory_nodes(domain) : g_ptr_array_new();
     g_autoptr(GTree) overrides = domain ? spm_qemu_ns_overrides(domain) : NULL;

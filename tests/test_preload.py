@@ -154,16 +154,6 @@ def test_other_devices_are_left_to_libvirt(function, device, call, stock_domain)
 
 
 MEMORY_ONLY = "16"
-LOST = "<memory model='spm'> of this domain is QEMU's device 'sp-mem', whose contents are lost when the domain is "
-
-
-@pytest.mark.parametrize("function", NO_XML)
-@pytest.mark.parametrize("device,active,lost", [("sp-mem", True, True), ("sp-mem", False, False), ("spm-memory", True, False)])
-def test_contents_are_not_lost(device, active, lost, function, call, stock_domain):
-    domain = stock_domain(active, STOCK.replace("spm-memory", device))
-    output = call(function, "-", domain=domain).stdout
-    assert (f"code={VIR_ERR_OPERATION_UNSUPPORTED} {LOST}" in output) == lost
-    assert (f"{function}:" in output) == (not lost)
 
 
 @pytest.mark.parametrize("function", ["virDomainCoreDump", "virDomainCoreDumpWithFormat"])
