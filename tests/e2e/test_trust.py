@@ -23,38 +23,40 @@ STATES = sorted({DOORS[name].state for name in CHANGING})
 LOSSY = "[spm]\ncontents_loss=allow\n"
 
 
-def reader(daemon: Daemon, target: Daemon, stack: Stack) -> Lab:
-    """A lab whose client came by the read-only socket, and does not say of itself that it only reads."""
-    return Lab(daemon, target, stack, way=daemon.ro_uri)
+@pytest.fixture(scope="module")
+def lossy(stack: Stack) -> Iterator[Daemon]:
+    """A daemon that saves whatever it is told to."""
+    with Daemon(stack, settings=LOSSY) as daemon:
+        yield daemon
 
 
 @pytest.fixture
-def trap(daemon: Daemon, stack: Stack) -> Path:
+def trap(lossy: Daemon) -> Path:
     """A program that nobody is to run, where the daemon finds it."""
-    path = daemon.folder / "trap"
-    path.write_text(f"#!/bin/sh\nmktemp -d {daemon.folder}/sprung.XXXXXX\n")
+    path = lossy.folder / "trap"
+    path.write_text(f"#!/bin/sh\nmktemp -d {lossy.folder}/sprung.XXXXXX\n")
     path.chmod(0o755)
     return path
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_reader_gets_no_door_open(state: str, traced_target: Daemon, daemon: Daemon, stack: Stack, trap: Path,
+def test_a_reader_gets_no_door_open(state: str, traced_target: Daemon, lossy: Daemon, stack: Stack, trap: Path,
                                     tmp_path: Path) -> None:
-    lab = reader(daemon, traced_target, stack)
+    # The client came by the read-only socket, and does not say of itself that it only reads.
+    lab = Lab(lossy, traced_target, stack, way=lossy.ro_uri)
     functions = [name for name in CHANGING if DOORS[name].state == state and DOORS[name].where == "daemon"]
     log = tmp_path / "trace"
-    (daemon.folder / "etc/spm.conf").write_text(LOSSY)
     try:
         lab.reach(state)
         documents = {name: lab.document(name).replace(str(stack.emulator), str(trap)) for name in functions}
-        with traced(daemon, log):
+        with traced(lossy, log):
             outcomes = {name: through_python(lab, name, documents[name]) for name in functions}
         assert {name: outcome.code for name, outcome in outcomes.items()} == dict.fromkeys(
             functions, libvirt.VIR_ERR_OPERATION_DENIED)
-        done = done_by(daemon, log)
+        done = done_by(lossy, log)
         assert [name for kind, name in done if kind == "program"] == []
         assert [name for _, name in done if "spm" in name or "trap" in name or "qemu-system" in name] == []
-        assert [*daemon.folder.glob("sprung.*")] == []
+        assert [*lossy.folder.glob("sprung.*")] == []
     finally:
         lab.clean()
 
