@@ -206,10 +206,15 @@ spm_read_override(xmlNodePtr override, GTree *overrides)
     for (xmlNodePtr device = spm_xml_first(override, ns, "device"); device;
          device = spm_xml_next(device, ns, "device")) {
         g_autofree char *alias = spm_xml_attr(device, "alias");
+        SpmQemuOverride *entry = alias ? spm_need_override(overrides, alias) : NULL;
 
-        for (xmlNodePtr frontend = spm_xml_first(device, ns, "frontend"); alias && frontend;
+        if (!entry)
+            continue;
+        if (!entry->device)
+            entry->device = device;
+        for (xmlNodePtr frontend = spm_xml_first(device, ns, "frontend"); frontend;
              frontend = spm_xml_next(frontend, ns, "frontend"))
-            spm_read_frontend(frontend, spm_need_override(overrides, alias));
+            spm_read_frontend(frontend, entry);
     }
 }
 

@@ -15,9 +15,10 @@ typedef enum {
     SPM_QEMU_PROPERTIES,
 } SpmQemuProperty;
 
-/* What overrides one device: the first <qemu:frontend>, and of each property the first <qemu:property>, or
- * NULL. */
+/* What overrides one device: its first <qemu:device>, the first <qemu:frontend>, and of each property the
+ * first <qemu:property>; NULL for what is not there. */
 typedef struct {
+    xmlNodePtr device;
     xmlNodePtr frontend;
     xmlNodePtr properties[SPM_QEMU_PROPERTIES];
 } SpmQemuOverride;

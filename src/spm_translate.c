@@ -87,8 +87,13 @@ spm_need_frontend(xmlNodePtr domain, const char *alias, GTree *overrides)
     xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
     xmlNodePtr device, frontend;
 
-    if (found)
+    if (found && found->frontend)
         return found->frontend;
+    if (found) {
+        frontend = spm_xml_new(domain->doc, found->device->ns, "frontend");
+        spm_xml_append(found->device, frontend);
+        return frontend;
+    }
     if (!override) {
         override = spm_xml_new(domain->doc, spm_qemu_ns_need(domain), "override");
         spm_xml_append(domain, override);
@@ -155,10 +160,14 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
     const xmlNs *ns = spm_qemu_ns();
-    xmlNodePtr commandline = spm_xml_first(def->root, ns, "commandline");
+    xmlNodePtr commandline = NULL;
 
     if (stock_cells == def->cells->len)
         return;
+    /* behind all other arguments, wherever these are */
+    for (xmlNodePtr node = spm_xml_first(def->root, ns, "commandline"); node;
+         node = spm_xml_next(node, ns, "commandline"))
+        commandline = node;
     if (!commandline) {
         xmlNodePtr override = spm_xml_first(def->root, ns, "override");
 

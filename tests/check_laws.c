@@ -56,22 +56,41 @@ spm_is_qemu(xmlNodePtr node)
     return node->type == XML_ELEMENT_NODE && node->ns && xmlStrEqual(node->ns->href, BAD_CAST QEMU_NAMESPACE);
 }
 
-/* The order of overrides among each other, and to the command line, says nothing; that of arguments does. */
-static void
-spm_flatten_children(GString *out, xmlNodePtr node)
+static gboolean
+spm_is_wrapper(xmlNodePtr node)
 {
-    g_autoptr(GPtrArray) unordered = g_ptr_array_new_with_free_func(g_free);
+    static const char *const wrappers[] = { "override", "commandline", NULL };
 
+    return spm_is_qemu(node) && g_strv_contains(wrappers, (const char *)node->name);
+}
+
+/* The order of overrides among each other, and to the command line, says nothing; that of arguments does.
+ * libvirt reads what is in all wrappers of a kind as if they were one. */
+static void
+spm_gather_children(GString *out, xmlNodePtr node, GString *args, GPtrArray *unordered)
+{
     for (xmlNodePtr child = node->children; child; child = child->next) {
-        if (spm_is_qemu(child) && !xmlStrEqual(child->name, BAD_CAST "arg")) {
+        if (spm_is_wrapper(child)) {
+            spm_gather_children(out, child, args, unordered);
+        } else if (spm_is_qemu(child) && !xmlStrEqual(child->name, BAD_CAST "arg")) {
             GString *text = g_string_new(NULL);
 
             spm_flatten(text, child);
             g_ptr_array_add(unordered, g_string_free(text, FALSE));
         } else {
-            spm_flatten(out, child);
+            spm_flatten(spm_is_qemu(child) ? args : out, child);
         }
     }
+}
+
+static void
+spm_flatten_children(GString *out, xmlNodePtr node)
+{
+    g_autoptr(GPtrArray) unordered = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) args = g_string_new(NULL);
+
+    spm_gather_children(out, node, args, unordered);
+    g_string_append_len(out, args->str, (gssize)args->len);
     g_ptr_array_sort(unordered, spm_compare_texts);
     for (guint i = 0; i < unordered->len; i++)
         g_string_append(out, g_ptr_array_index(unordered, i));

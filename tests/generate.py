@@ -199,7 +199,19 @@ class Document:
             wrappers.append((f"{self.qemu}:{self.pick('override', 'commandline')}", {}, []))
         if wrappers or not self.plain and self.chance(0.2):
             attributes[f"xmlns:{self.qemu}"] = QEMU
-        return "domain", attributes, children + wrappers
+        children += wrappers
+        if not self.plain:
+            children = [part for child in children for part in self.parts(child)]
+        return "domain", attributes, children
+
+    def parts(self, element):
+        """One element as several, where libvirt reads them all."""
+        name, attributes, children = element
+        several = name in ("devices", "features", "memoryBacking") or name.startswith(f"{self.qemu}:")
+        if not several or self.chance(0.7):
+            return [element]
+        cut = self.random.randrange(len(children) + 1)
+        return [(name, attributes, children[:cut]), (name, attributes, children[cut:])]
 
     # Writing
 
