@@ -24,6 +24,20 @@ def virt_spm():
 
 
 @pytest.fixture
+def host(tmp_path):
+    """A host on which all is well."""
+    from hosts import Host  # it reads the build's configuration, which not all tests have
+
+    return Host(tmp_path / "root")
+
+
+@pytest.fixture
+def paste(host, tmp_path):
+    """Run commands on the host."""
+    return lambda lines: host.paste(lines, tmp_path / "chroot")
+
+
+@pytest.fixture
 def public_folder():
     """A folder that everybody may use: root has emulators asked as user nobody."""
     with tempfile.TemporaryDirectory() as folder:

@@ -4,56 +4,13 @@
 import json
 import os
 import re
-import sys
 
 import pytest
-from mounts import in_chroot
-from programs import BUILD, ROOT, run
+from hosts import DROP_IN, ETC, MODULE, SYSCONFDIR, UNITS, in_sandbox
+from programs import BUILD, run
 from test_firmware import DROPS, PASSES
 
-sys.path.append(str(ROOT / "tests/package"))
-from units import read_service  # noqa: E402
-
-MODULE = re.search(r'SPM_MODULE "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
-SYSCONFDIR = re.search(r'SPM_SYSCONFDIR "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
-DROP_IN = f"[Service]\nEnvironment=LD_PRELOAD={MODULE}\n"
-UNITS = "usr/lib/systemd/system"
 SEABIOS = {"passes": PASSES["seabios-patched"], "drops": DROPS["seabios"], "unknown": b"no firmware"}
-
-
-class Host:
-    """The root folder of a host on which all is well, to be damaged."""
-
-    def __init__(self, folder):
-        self.root = folder
-        self.link("usr/lib/x86_64-linux-gnu/libvirt.so.0", "libvirt.so.0.11003.0")
-        self.write(MODULE, "")
-        self.write(f"{UNITS}/libvirtd.service.d/spm.conf", DROP_IN)
-
-    def path(self, name):
-        return self.root / name.lstrip("/")
-
-    def write(self, name, text):
-        path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def link(self, name, target):
-        path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.symlink_to(target)
-
-    def process(self, pid, name="libvirtd", maps="", environment=""):
-        self.write(f"proc/{pid}/comm", f"{name}\n")
-        self.write(f"proc/{pid}/maps", f"7f00-7f01 r-xp 0 0:0 1 {maps}\n")
-        self.write(f"proc/{pid}/environ", environment.replace(" ", "\0"))
-
-
-@pytest.fixture
-def host(tmp_path):
-    return Host(tmp_path / "root")
 
 
 @pytest.fixture
@@ -142,7 +99,7 @@ def test_other_processes_do_not_matter(host, examine):
      "systemctl restart libvirtd"),
     (lambda host: host.process(7), "runs without the module",
      "restart it:\n                systemctl daemon-reload\n                systemctl restart libvirtd\n"),
-    (lambda host: (host.process(7), host.path(f"{UNITS}/libvirtd.service.d/spm.conf").unlink()),
+    (lambda host: (host.process(7), host.path(f"{UNITS}/libvirtd.service.d/50-libvirt-spm.conf").unlink()),
      "runs without the module", "give it a drop-in that preloads the module:\n"),
     (lambda host: (host.process(7, environment=f"A=b LD_PRELOAD={MODULE}"), host.write("sys/fs/selinux/enforce", "1")),
      "runs without the module", "SELinux drops LD_PRELOAD where a daemon starts"),
@@ -160,7 +117,6 @@ def test_daemon_without_the_module(damage, problem, step, host, examine):
 
 
 OTHER = "/usr/lib/libother.so"
-ETC = "etc/systemd/system/libvirtd.service.d"
 
 
 def damage_nothing(host):
@@ -168,7 +124,7 @@ def damage_nothing(host):
 
 
 def damage_removed(host):
-    host.path(f"{UNITS}/libvirtd.service.d/spm.conf").unlink()
+    host.path(f"{UNITS}/libvirtd.service.d/50-libvirt-spm.conf").unlink()
 
 
 def damage_one_line(host):
@@ -184,11 +140,11 @@ def damage_wrong_suffix(host):
 
 def damage_masked(host):
     host.path(ETC).mkdir(parents=True)
-    host.link(f"{ETC}/spm.conf", "/dev/null")
+    host.link(f"{ETC}/50-libvirt-spm.conf", "/dev/null")
 
 
 def damage_replaced(host):
-    host.write(f"{ETC}/spm.conf", "[Service]\nLimitNOFILE=4096\n")
+    host.write(f"{ETC}/50-libvirt-spm.conf", "[Service]\nLimitNOFILE=4096\n")
 
 
 def damage_other_library(host):
@@ -199,20 +155,7 @@ def damage_other_libraries(host):
     host.write(f"{ETC}/zz.conf", f'[Service]\nEnvironment=A=b "LD_PRELOAD={OTHER} {OTHER}"\n')
 
 
-@pytest.fixture
-def paste(host, tmp_path):
-    """Run commands in the host's folder, as root's shell would. There systemctl ignores what it is told. Then, what
-    systemd has to say of libvirtd's unit."""
-    def in_host(lines):
-        host.write(f"{UNITS}/libvirtd.service", "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/bin/true\n")
-        script = "\n".join(["set -e", *lines, "systemd-analyze verify --man=no libvirtd.service 2>&1"])
-        places = {"/etc": host.path("etc"), f"/{UNITS}": host.path(UNITS)}
-        host.path("etc").mkdir(exist_ok=True)
-        return run(*in_chroot(tmp_path / "chroot", "sh", "-c", script, places=places))
-    return in_host
-
-
-@pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="mounts are made in scripts/sandbox only")
+@in_sandbox
 @pytest.mark.parametrize("damage", [value for name, value in [*globals().items()] if name.startswith("damage_")])
 def test_commands_of_the_doctor_give_a_daemon_the_module(damage, host, examine, paste):
     damage(host)
@@ -222,17 +165,17 @@ def test_commands_of_the_doctor_give_a_daemon_the_module(damage, host, examine, 
     done = paste(commands(report))
     # What the doctor had no part in stays: the file that systemd minds.
     assert done.returncode == 0 and not re.search(r"(spm|zz)\.conf", done.stdout), done.stdout
-    libraries = re.split("[: ]", read_service(host.root, "libvirtd").environment["LD_PRELOAD"])
+    libraries = re.split("[: ]", host.service().environment["LD_PRELOAD"])
     assert MODULE in libraries and ("other" in damage.__name__) == (OTHER in libraries)
     status, report = examine()
     assert "restart it:\n                systemctl daemon-reload" in report
 
 
-@pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="mounts are made in scripts/sandbox only")
+@in_sandbox
 def test_systemd_minds_a_drop_in_of_one_line(host, paste):
     damage_one_line(host)
     assert f"{ETC}/override.conf" in paste([]).stdout
-    assert "LD_PRELOAD" not in read_service(host.root, "libvirtd").environment
+    assert "LD_PRELOAD" not in host.service().environment
 
 
 def test_nothing_gives_a_daemon_the_module(host, examine):

@@ -2,6 +2,7 @@
 """The plugin where there is no system daemon: in that of a user, and in a program with the hypervisor inside."""
 
 import os
+import re
 import select
 import shutil
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from advice import advice
 from daemon import ENVIRONMENT, QEMU_CONF, START_SECONDS, STOP_SECONDS, kill_emulator
 from domains import memory_devices
 from lab import NAME, assert_shown, small_domain
@@ -88,9 +90,12 @@ class Session:
         self._process.terminate()
         self._process.wait(STOP_SECONDS)
 
+    @property
+    def uri(self) -> str:
+        return f"qemu:///session?socket={self.home}/runtime/libvirt/libvirt-sock"
+
     def virsh(self, *arguments: str, stdin: str | None = None, preload: Sequence[Path] = ()) -> str:
-        uri = f"qemu:///session?socket={self.home}/runtime/libvirt/libvirt-sock"
-        done = subprocess.run(["virsh", "--quiet", "--connect", uri, *arguments], input=stdin, capture_output=True,
+        done = subprocess.run(["virsh", "--quiet", "--connect", self.uri, *arguments], input=stdin, capture_output=True,
                               text=True, timeout=120, check=False,
                               env={**os.environ, "LD_PRELOAD": ":".join(map(str, preload))})
         assert done.returncode == 0, done.stderr
@@ -114,6 +119,19 @@ def test_session(stack: Stack, home: Path, place: str) -> None:
             assert "LD_PRELOAD=" not in (process / "environ").read_text()
         finally:
             session.virsh("destroy", NAME)
+
+
+@pytest.mark.stacks("patched")
+def test_client_of_the_manual(stack: Stack, home: Path) -> None:
+    """Its command, with this plugin and this user's socket."""
+    command, = advice("docs/man/libvirt-spm.rst", "-c qemu:///session")
+    (home / "guest.xml").write_text(small_domain(stack, None))
+    with Session(stack, home, plugin=False) as session:
+        module = re.match("LD_PRELOAD=(.*) virsh ", command)[1]
+        assert Path(module).name == stack.plugin.name
+        command = command.replace(module, str(stack.plugin)).replace("qemu:///session", f"'{session.uri}'")
+        subprocess.run(["sh", "-euc", command], cwd=home, check=True, timeout=120, stdout=subprocess.DEVNULL)
+        assert f"value='{stack.device}'" in (home / f"config/libvirt/qemu/{NAME}.xml").read_text()
 
 
 def test_embedded(stack: Stack, home: Path) -> None:

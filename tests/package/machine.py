@@ -127,6 +127,18 @@ class Machine:
         self.stop(name)
         self.start(name)
 
+    def paste(self, lines: list[str]) -> str:
+        """Run commands as root's shell would, and do what systemctl would make systemd do: in a chroot it ignores what
+        it is told. What they print, with the errors."""
+        output = ""
+        for line in lines:
+            result = self.run("sh", "-c", f"cd /root && {{ {line}\n}} 2>&1")
+            restarted = re.match(r"systemctl restart (\w+)", line)
+            if restarted:
+                self.restart(restarted[1])
+            output += result.stdout
+        return output
+
     def paths(self, name: str) -> set[str]:
         """The files that a service has in its memory."""
         maps = Path(f"/proc/{self.services[name].pid}/maps").read_text()

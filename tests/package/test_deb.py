@@ -2,14 +2,16 @@
 """The Debian package's life on a machine: each test leaves the machine to the next, in this order."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from advice import advice
 from conftest import Suite, need
 from domains import FIRMWARE, fit_domain, memory_devices, read_domain
 from guest import Guest
-from machine import Machine
+from machine import ROOT, Machine
 from report import MIB, Report
 from stack import Stack
 
@@ -68,13 +70,36 @@ def test_lintian_finds_no_error(suite: Suite) -> None:
         machine.close()
 
 
+def test_a_build_by_hand(suite: Suite) -> None:
+    """As the README has it, and with what the package is built with."""
+    machine = Machine(suite.build_root)
+    try:
+        source = machine.lend(ROOT, "/lent")
+        machine.call("cp", "-r", *(f"{source}/{name.name}" for name in ROOT.iterdir()
+                                   if not name.name.startswith((".", "build"))), "/root")
+        build, _, _ = advice("README.md", "apt-get install")
+        assert "0 newly installed" in machine.call("sh", "-c", "cd /root && " + build.split("&&")[0].replace(
+            "build-dep", "build-dep --simulate"))
+        machine.paste(advice("README.md", "meson setup"))
+        assert (machine.root / MODULE.lstrip("/")).exists()
+        drop_in = machine.root / "usr/lib/systemd/system/libvirtd.service.d/50-libvirt-spm.conf"
+        assert f"\nEnvironment=LD_PRELOAD={MODULE}\n" in drop_in.read_text()
+    finally:
+        machine.close()
+
+
 def test_stock_libvirt_refuses_the_domain(machine: Machine, domain: str) -> None:
     assert "spm" in machine.virsh("define", domain).stderr
 
 
 def test_the_package_installs_beside_stock_libvirt(suite: Suite, machine: Machine) -> None:
     machine.copy(suite.deb, "/root/libvirt-spm.deb")
-    machine.call("apt-get", "install", "--yes", "--no-install-recommends", "/root/libvirt-spm.deb")
+    # As the README has it, in the folder below that of the package.
+    build, install, _ = advice("README.md", "apt-get install")
+    assert build.endswith("&& dpkg-buildpackage -us -uc -b")  # scripts/build-deb ran it
+    package = machine.copy(suite.deb, f"/root/{install.split('/')[-1]}")
+    assert Path(package).name == suite.deb.name
+    machine.paste([f"{install.replace(' ../', f' --yes --no-install-recommends ./')}"])
     assert machine.call("dpkg-query", "-W", "-f", "${Status}", "libvirt-spm") == "install ok installed"
     assert machine.call("dpkg", "--verify", "libvirt-spm") == ""
 
@@ -91,8 +116,9 @@ def test_the_doctor_says_what_is_to_be_done(machine: Machine) -> None:
 
 def test_libvirtd_has_the_module_after_its_restart(machine: Machine) -> None:
     assert "50-libvirt-spm.conf" in machine.service("libvirtd").drop_ins
-    machine.restart("libvirtd")
+    said = machine.paste(advice("docs/man/libvirt-spm.rst", "virt-spm doctor"))
     assert MODULE in machine.paths("libvirtd")
+    assert re.search(r"libvirtd \(process \d+\) has the module", said)
 
 
 def test_the_doctor_sees_the_module(machine: Machine) -> None:
@@ -134,13 +160,12 @@ def test_the_emulator_does_not_get_the_module(machine: Machine) -> None:
     assert "LD_PRELOAD" not in machine.emulator(DOMAIN, "environ")
 
 
-def test_a_masked_drop_in_keeps_the_module_out(machine: Machine) -> None:
-    mask = machine.root / "etc/systemd/system/libvirtd.service.d/50-libvirt-spm.conf"
-    mask.parent.mkdir(parents=True)
-    mask.symlink_to("/dev/null")
-    assert "LD_PRELOAD" not in machine.service("libvirtd").environment
-    mask.unlink()
-    mask.parent.rmdir()
+def test_a_masked_drop_in_keeps_the_module_out_until_the_doctor_is_obeyed(machine: Machine) -> None:
+    machine.paste(advice("debian/README.Debian", "ln -s /dev/null"))
+    assert MODULE not in machine.paths("libvirtd")
+    machine.paste(re.findall(r"^ {16}(.*)$", examination(machine), re.MULTILINE))
+    assert MODULE in machine.paths("libvirtd")
+    shutil.rmtree(machine.root / "etc/systemd/system/libvirtd.service.d")
 
 
 def test_removal_leaves_only_the_settings(machine: Machine) -> None:

@@ -4,14 +4,17 @@ SELinux do, and its dependencies, are not tried here."""
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from advice import advice
 
 ROOT = Path(__file__).resolve().parents[2]
 MACROS = Path(__file__).with_name("rpm-macros")
 SPEC = ROOT / "packaging/libvirt-spm.spec"
+POLICY = bytes.fromhex("8fff7cf9")  # the magic number of a policy package, little-endian
 MODULE = "/usr/lib64/libvirt-spm/libvirt-spm.so"
 
 
@@ -39,9 +42,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rpm("tar", "-C", ROOT, "--exclude=./.git", "--exclude=./build*", f"--transform=s,^[.],libvirt-spm-{version},",
         "-czf", source, ".")
     # --nodeps: rpm's database knows none of Debian's packages
-    rpm("rpmbuild", "-bb", "--nodeps", f"--load={MACROS}", f"--define=_topdir {folder}",
-        "--define=debug_package %{nil}", SPEC)
-    built = list((folder / "RPMS").rglob("*.rpm"))
+    assert "`rpmbuild -ta` a tarball" in (ROOT / "README.md").read_text()
+    rpm("rpmbuild", "-ta", "--nodeps", f"--load={MACROS}", f"--define=_topdir {folder}",
+        "--define=debug_package %{nil}", source)
+    built = [*(folder / "RPMS").rglob("*.rpm")]
     return {rpm("rpm", "-qp", "--qf", "%{name}", path): path for path in built}
 
 
@@ -66,9 +70,17 @@ def test_it_requires_a_libvirt_that_can_carry_such_a_domain(packages: dict[str, 
     assert "libvirt-daemon-driver-qemu >= 10.0" in rpm("rpm", "-qp", "--requires", packages["libvirt-spm"])
 
 
+def test_the_policy_is_compiled_by_hand(tmp_path: Path) -> None:
+    """As its page has it; loading it needs a kernel with SELinux."""
+    compile_it, pack, load, _ = advice("packaging/selinux/README.rst", "checkmodule -M")
+    assert load == "semodule -i libvirt_spm.pp"
+    shutil.copy(ROOT / "packaging/selinux/libvirt_spm.te", tmp_path)
+    subprocess.run(["sh", "-euc", f"{compile_it}\n{pack}"], cwd=tmp_path, check=True)
+    assert (tmp_path / "libvirt_spm.pp").read_bytes()[:4] == POLICY
+
+
 def test_the_policy_is_compiled(packages: dict[str, Path], tmp_path: Path) -> None:
     unpack(packages["libvirt-spm-selinux"], tmp_path)
     policy = tmp_path / "usr/share/selinux/packages/targeted/libvirt_spm.pp.bz2"
     subprocess.run(["bunzip2", policy], check=True)
-    # The magic number of a policy package, little-endian.
-    assert policy.with_suffix("").read_bytes()[:4] == bytes.fromhex("8fff7cf9")
+    assert policy.with_suffix("").read_bytes()[:4] == POLICY
