@@ -54,7 +54,7 @@ spm_xml_on_dtd(void *data, const xmlChar *name G_GNUC_UNUSED, const xmlChar *ext
 static xmlDocPtr
 spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
 {
-    const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
+    const int options = XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
     size_t length = strlen(text);
     g_autoptr(xmlParserCtxt) ctxt = NULL;
     g_autoptr(xmlDoc) doc = NULL;
@@ -68,7 +68,8 @@ spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
     if (!ctxt)
         g_error("out of memory");
     ctxt->_private = faults;
-    /* with a handler of ours libxml2 writes nothing to stderr, which is a daemon's log */
+    /* With a handler of ours libxml2 writes nothing to stderr, which is a daemon's log. XML_PARSE_NOERROR
+     * would keep newer versions from calling it. */
     ctxt->sax->serror = spm_xml_on_error;
     ctxt->sax->internalSubset = spm_xml_on_dtd;
 
@@ -76,7 +77,13 @@ spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
     doc = xmlCtxtReadDoc(ctxt, BAD_CAST text, NULL, NULL, options | limits);
     if (!doc && faults->len == 0)
         spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document is not well-formed XML");
-    return faults->len ? NULL : g_steal_pointer(&doc);
+    if (faults->len)
+        return NULL;
+    /* What is written is UTF-8. libvirt writes a copy of <metadata> that belongs to no document, and so has
+     * no declared encoding, which makes a difference to libxml2. */
+    xmlFree((xmlChar *)doc->encoding);
+    doc->encoding = NULL;
+    return g_steal_pointer(&doc);
 }
 
 /**
@@ -237,14 +244,10 @@ static void
 spm_xml_format_metadata(GString *out, xmlNodePtr node)
 {
     xmlOutputBufferPtr buffer = xmlAllocOutputBuffer(NULL);
-    const xmlChar *declared = node->doc->encoding;
 
     if (!buffer)
         g_error("out of memory");
-    /* libvirt's copy of the element belongs to no document, so that no encoding is declared for it */
-    node->doc->encoding = NULL;
     xmlNodeDumpOutput(buffer, node->doc, node, 0, 0, NULL);
-    node->doc->encoding = declared;
     g_string_append_len(out, (const char *)xmlOutputBufferGetContent(buffer),
                         (gssize)xmlOutputBufferGetSize(buffer));
     xmlOutputBufferClose(buffer);

@@ -185,7 +185,7 @@ def test_metadata_is_written_as_libvirt_writes_it(translate):
     """What libvirt 11.3 shows of a document with all that XML has."""
     metadata = (
         '  <metadata xmlns:o="urn:o" x="y" o:z="w">\n'
-        '    <a:b xmlns:a="urn:a" c="&quot;\'&#10;&#9;&#13;&gt;&lt;" a:d="&#xE9;">te"xt\' &gt; &#13; \u00e9 '
+        '    <a:b xmlns:a="urn:a" c="&quot;\'&#10;&#9;&#13;&gt;&lt;">te"xt\' &gt; &#13; \u00e9 '
         '<![CDATA[<x>"]]><?pi a  b?><!-- c " --></a:b>\n'
         '    <x xmlns="urn:default">\n      <y xmlns=""/>\n      <u:ndeclared u:at="1"/>\n    </x>\n'
         '  </metadata>\n')
@@ -193,6 +193,13 @@ def test_metadata_is_written_as_libvirt_writes_it(translate):
     shown = translate(stock, "--reverse")
     assert shown == behind(SHOWN, "</uuid>\n", f"  <title>&quot;caf\u00e9&apos;&quot;</title>\n{metadata}")
     assert translate(shown) == stock
+
+
+def test_metadata_is_not_escaped_more_than_by_libvirt(translate):
+    """libxml2 before 2.14 writes such a reference for libvirt, and newer ones the character."""
+    shown = translate(in_metadata('<a xmlns="urn:a" b="&#xE9;"/>', STOCK), "--reverse")
+    assert ' b="&#xE9;"' in shown or ' b="\u00e9"' in shown
+    assert "<?xml" not in translate("<?xml version='1.0' encoding='ISO-8859-1'?>" + shown)
 
 
 UNDECLARED = ['<a xmlns="urn:a">\n      <u:b u:c="d"/>\n    </a>', '<a xmlns="urn:a">\n      <qemu:b/>\n    </a>',
