@@ -366,11 +366,9 @@ spm_xml_line(xmlNodePtr node)
 gboolean
 spm_xml_is(xmlNodePtr node, const xmlNs *ns, const char *name)
 {
-    if (node->type != XML_ELEMENT_NODE)
+    if (node->type != XML_ELEMENT_NODE || (name && strcmp((const char *)node->name, name) != 0))
         return FALSE;
-    if (ns ? !node->ns || !xmlStrEqual(node->ns->href, ns->href) : node->ns != NULL)
-        return FALSE;
-    return !name || xmlStrEqual(node->name, BAD_CAST name);
+    return ns ? node->ns && xmlStrEqual(node->ns->href, ns->href) : !node->ns;
 }
 
 static xmlNodePtr
@@ -435,11 +433,11 @@ spm_xml_is_step(xmlNodePtr node, const SpmXmlStep *step)
 {
     const char *name = (const char *)node->name;
 
-    if (node->type != XML_ELEMENT_NODE || node->ns)
+    if (node->type != XML_ELEMENT_NODE)
         return FALSE;
     if (step->length == 1 && *step->name == '*')
-        return TRUE;
-    return strncmp(name, step->name, step->length) == 0 && !name[step->length];
+        return !node->ns;
+    return strncmp(name, step->name, step->length) == 0 && !name[step->length] && !node->ns;
 }
 
 /**

@@ -123,6 +123,16 @@ spm_argv(const SpmCall *call, char **output)
     return EXIT_SUCCESS;
 }
 
+/* FALSE when the document was refused, and the reasons are on stderr. */
+static gboolean
+spm_call_check(const SpmCall *call)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
+
+    return def != NULL;
+}
+
 static int
 spm_translate(const SpmCall *call, char **output)
 {
@@ -133,11 +143,8 @@ spm_translate(const SpmCall *call, char **output)
         if (!*output)
             g_printerr("%s: %s\n", call->file, error->message);
     } else {
-        g_autoptr(xmlDoc) doc = NULL;
-        g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
-
         /* the load has changed its tree: the text is translated from the start */
-        if (def)
+        if (spm_call_check(call))
             *output = spm_translate_in(call->xml, &call->qemu, NULL);
     }
     return *output ? EXIT_SUCCESS : EXIT_REFUSED;
