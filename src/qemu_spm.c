@@ -46,6 +46,32 @@ spm_backend_free(SpmBackend *backend)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmBackend, spm_backend_free)
 
+/* What the document says of all spm elements, read once. */
+typedef struct {
+    const SpmDomainDef *def;
+    const SpmQemuOptions *options;
+    SpmQemuPages *pages;
+    GTree *overrides; /* see spm_qemu_ns_overrides() */
+    SpmAccess access; /* of <memoryBacking>, as are the next four */
+    SpmTristate discard;
+    char *source;
+    char *allocation;
+    char *threads;
+    xmlNodePtr *policies; /* by cell: the <memnode> or the <memory> of <numatune>, or NULL */
+} SpmDefaults;
+
+static void
+spm_defaults_clear(SpmDefaults *defaults)
+{
+    spm_qemu_pages_free(defaults->pages);
+    g_tree_unref(defaults->overrides);
+    g_free(defaults->source);
+    g_free(defaults->allocation);
+    g_free(defaults->threads);
+    g_free(defaults->policies);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmDefaults, spm_defaults_clear)
+
 /* The attribute of the first such element that has it, as string(./memoryBacking/access/@mode) finds it. */
 static char *
 spm_find_backing(const SpmDomainDef *def, const char *path, const char *name)
@@ -58,28 +84,61 @@ spm_find_backing(const SpmDomainDef *def, const char *path, const char *name)
     return value;
 }
 
-static SpmAccess
-spm_find_access(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
+/* A carrier's cell is one of those that the document has. */
+static xmlNodePtr *
+spm_find_policies(const SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
+    xmlNodePtr *policies = g_new0(xmlNodePtr, def->cells->len);
+    xmlNodePtr general = spm_xml_find(def->root, "numatune/memory");
+
+    for (guint i = 0; i < def->cells->len; i++)
+        policies[i] = general;
+    for (guint i = 0; i < memnodes->len; i++) {
+        g_autofree char *id = spm_xml_attr(g_ptr_array_index(memnodes, i), "cellid");
+        guint64 cell;
+
+        if (id && spm_parse_number(id, 10, G_MAXINT, &cell) && cell < def->cells->len)
+            policies[cell] = g_ptr_array_index(memnodes, i);
+    }
+    return policies;
+}
+
+static void
+spm_defaults_read(SpmDefaults *defaults, const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     g_autofree char *mode = spm_find_backing(def, "memoryBacking/access", "mode");
 
+    defaults->def = def;
+    defaults->options = options;
+    defaults->pages = spm_qemu_pages_new(def);
+    defaults->overrides = spm_qemu_ns_overrides(def->root);
+    if (g_strcmp0(mode, "shared") == 0)
+        defaults->access = SPM_ACCESS_SHARED;
+    else if (g_strcmp0(mode, "private") == 0)
+        defaults->access = SPM_ACCESS_PRIVATE;
+    defaults->discard =
+        spm_xml_find(def->root, "memoryBacking/discard") ? SPM_TRISTATE_YES : SPM_TRISTATE_ABSENT;
+    defaults->source = spm_find_backing(def, "memoryBacking/source", "type");
+    defaults->allocation = spm_find_backing(def, "memoryBacking/allocation", "mode");
+    defaults->threads = spm_find_backing(def, "memoryBacking/allocation", "threads");
+    defaults->policies = spm_find_policies(def);
+}
+
+static SpmAccess
+spm_find_access(const SpmDefaults *defaults, const SpmMemoryDef *spm, const SpmCellDef *cell)
+{
     if (spm->access)
         return spm->access;
-    if (cell && cell->access)
-        return cell->access;
-    if (g_strcmp0(mode, "shared") == 0)
-        return SPM_ACCESS_SHARED;
-    return g_strcmp0(mode, "private") == 0 ? SPM_ACCESS_PRIVATE : SPM_ACCESS_DEFAULT;
+    return cell && cell->access ? cell->access : defaults->access;
 }
 
 static SpmTristate
-spm_find_discard(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmCellDef *cell)
+spm_find_discard(const SpmDefaults *defaults, const SpmMemoryDef *spm, const SpmCellDef *cell)
 {
     if (spm->discard)
         return spm->discard;
-    if (cell && cell->discard)
-        return cell->discard;
-    return spm_xml_find(def->root, "memoryBacking/discard") ? SPM_TRISTATE_YES : SPM_TRISTATE_ABSENT;
+    return cell && cell->discard ? cell->discard : defaults->discard;
 }
 
 /* QEMU's names of the memory policies; a mode that is not here is left to cgroups. */
@@ -102,45 +161,28 @@ spm_policy(const char *mode)
     return NULL;
 }
 
-static void
-spm_backend_find_nodes(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDef *spm,
-                       unsigned int cell)
-{
-    xmlNodePtr memory = spm_xml_find(def->root, "numatune/memory");
-    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
-    g_autofree char *mode = NULL;
-
-    for (guint i = 0; i < memnodes->len; i++) {
-        g_autofree char *id = spm_xml_attr(g_ptr_array_index(memnodes, i), "cellid");
-        guint64 number;
-
-        if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number == cell)
-            memory = g_ptr_array_index(memnodes, i);
-    }
-    mode = spm_xml_attr(memory, "mode");
-    backend->nodemask = spm->nodemask ? g_strdup(spm->nodemask) : spm_xml_attr(memory, "nodeset");
-    backend->policy = spm_policy(mode ? mode : "strict");
-}
-
 static SpmBackend *
-spm_backend_new(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuPages *pages,
-                const SpmQemuOptions *options)
+spm_backend_new(const SpmDefaults *defaults, const SpmMemoryDef *spm)
 {
     SpmBackend *backend = g_new0(SpmBackend, 1);
-    unsigned int id = spm_qemu_carrier_cell(def, spm, options);
-    const SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
-    g_autofree char *mode = spm_find_backing(def, "memoryBacking/allocation", "mode");
+    unsigned int id = spm_qemu_carrier_cell(defaults->def, spm, defaults->options);
+    gboolean known = id < defaults->def->cells->len;
+    const SpmCellDef *cell = known ? g_ptr_array_index(defaults->def->cells, id) : NULL;
+    xmlNodePtr policy = known ? defaults->policies[id] : NULL;
+    g_autofree char *mode = spm_xml_attr(policy, "mode");
 
-    backend->access = spm_find_access(def, spm, cell);
-    backend->discard = spm_find_discard(def, spm, cell);
-    backend->source = spm_find_backing(def, "memoryBacking/source", "type");
-    backend->pagesize = spm->pagesize ? spm->pagesize : spm_qemu_pages_of(pages, id);
+    backend->access = spm_find_access(defaults, spm, cell);
+    backend->discard = spm_find_discard(defaults, spm, cell);
+    backend->source = g_strdup(defaults->source);
+    backend->pagesize = spm->pagesize ? spm->pagesize : spm_qemu_pages_of(defaults->pages, id);
     if (spm->path || backend->pagesize == SPM_SYSTEM_PAGE_KIB)
         backend->pagesize = 0;
     /* a file is filled before the guest starts, except a real persistent memory, which would wear */
-    backend->prealloc = g_strcmp0(mode, "immediate") == 0 || backend->pagesize || (spm->path && !spm->pmem);
-    backend->threads = spm_find_backing(def, "memoryBacking/allocation", "threads");
-    spm_backend_find_nodes(backend, def, spm, id);
+    backend->prealloc =
+        g_strcmp0(defaults->allocation, "immediate") == 0 || backend->pagesize || (spm->path && !spm->pmem);
+    backend->threads = g_strdup(defaults->threads);
+    backend->nodemask = spm->nodemask ? g_strdup(spm->nodemask) : spm_xml_attr(policy, "nodeset");
+    backend->policy = spm_policy(mode ? mode : "strict");
     return backend;
 }
 
@@ -184,7 +226,11 @@ spm_short_name(const SpmDomainDef *def)
 {
     const char *name = def->name ? def->name : "";
 
-    return g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), SPM_SHORT_NAME_CHARACTERS));
+    const char *end = name;
+
+    for (guint i = 0; *end && i < SPM_SHORT_NAME_CHARACTERS; i++)
+        end = g_utf8_next_char(end);
+    return g_strndup(name, (gsize)(end - name));
 }
 
 static char *
@@ -289,13 +335,12 @@ spm_device_override(JsonObject *json, xmlNodePtr property)
 }
 
 static char *
-spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, GTree *overrides,
-                 const SpmQemuOptions *options)
+spm_device_build(const SpmDefaults *defaults, const SpmMemoryDef *spm)
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
-    gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
-    const SpmQemuOverride *override = g_tree_lookup(overrides, spm->alias);
+    gboolean same_cell = spm_qemu_carrier_cell(defaults->def, spm, defaults->options) == spm->cell;
+    const SpmQemuOverride *override = g_tree_lookup(defaults->overrides, spm->alias);
     xmlNodePtr frontend = override ? override->frontend : NULL;
     g_autoptr(GPtrArray) properties = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 
@@ -307,7 +352,7 @@ spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, GTree *overri
         json_object_set_int_member(json, "addr", (gint64)spm->base);
     for (guint i = 0; i < properties->len; i++)
         spm_device_override(json, g_ptr_array_index(properties, i));
-    json_object_set_string_member(json, "driver", options->device);
+    json_object_set_string_member(json, "driver", defaults->options->device);
     if (!same_cell)
         json_object_set_int_member(json, "node", spm->cell);
     return spm_json_format(json);
@@ -331,18 +376,18 @@ spm_argv_add(GPtrArray *argv, const char *option, char *value)
 GStrv
 spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
-    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
-    g_autoptr(SpmQemuPages) pages = spm_qemu_pages_new(def);
+    g_auto(SpmDefaults) defaults = { 0 };
     GPtrArray *argv = g_ptr_array_new();
 
+    spm_defaults_read(&defaults, def, options);
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        g_autoptr(SpmBackend) backend = spm_backend_new(def, spm, pages, options);
+        g_autoptr(SpmBackend) backend = spm_backend_new(&defaults, spm);
 
         if (backend->nodemask && backend->prealloc)
             spm_argv_add(argv, "-object", spm_thread_context_build(spm, backend));
         spm_argv_add(argv, "-object", spm_backend_build(def, spm, backend));
-        spm_argv_add(argv, "-device", spm_device_build(def, spm, overrides, options));
+        spm_argv_add(argv, "-device", spm_device_build(&defaults, spm));
     }
     g_ptr_array_add(argv, NULL);
     return (GStrv)g_ptr_array_free(argv, FALSE);

@@ -248,3 +248,14 @@ def test_what_an_override_says_is_text(bounded):
     done = bounded("translate", "--reverse", text=text)
     assert done.stderr == ""
     assert "<node>&amp;x;&amp;\nforged</node>" in done.stdout
+
+
+def test_the_options_of_many_elements(bounded):
+    """What a document says of all spm elements is read once."""
+    backing = ("<memoryBacking><source/></memoryBacking>" * 40000 +
+               "<memoryBacking><source type='memfd'/></memoryBacking>")
+    tune = f"<numatune>{'<memnode cellid=$1$ mode=$strict$ nodeset=$0$/>' * 100000}</numatune>".replace("$", "'")
+    text = with_devices(SPM * 255, WITHOUT_MAXIMUM).replace("<vcpu>", f"{backing}{tune}<vcpu>")
+    done = bounded("argv", text=text.replace("spm-single", "n" * 4000000))
+    assert done.stdout.count('"qom-type":"memory-backend-memfd"') == 256
+    assert done.stdout.count('"host-nodes":[0],"policy":"bind"') == 256
