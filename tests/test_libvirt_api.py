@@ -49,6 +49,37 @@ PRIVATE_OTHER = {
     "stock after virDomainMigratePerform3(Params)",
 }
 
+# What has to do with a guest's state, by its name or by its manual, and cannot lose what is in its memory. The rest
+# of it is guarded: the plugin asks first whether the contents of SPM move.
+KEEPS_CONTENTS = {
+    "virDomainSnapshot(?!CreateXML).*|virDomain(ListAll|Has.*)Snapshots?|virDomainRevertToSnapshot": "looks at, "
+    "deletes or uses snapshots that there are; the making of one is guarded",
+    "virDomainCheckpoint.*|virDomainListAllCheckpoints": "which blocks of disks are written from now on",
+    "virDomainBackup(Begin|GetXMLDesc)": "disks alone",
+    "virDomainBlockPeek": "reads a disk",
+    "virDomain(SaveImage|ManagedSave)(GetXMLDesc|DefineXML|Remove)|virDomainHasManagedSaveImage": "what has been saved",
+    "virDomainRestore(Flags|Params)?": "reads what has been saved",
+    "virDomainMigrate[GS]et.*": "speeds, and the time that it may take",
+    "virDomainMigrateStartPostCopy": "goes on with a migration, whose begin is guarded",
+    "virDomainMemoryPeek": "reads the memory where it is, SPM with it",
+    "virDomainScreenshot": "reads the display",
+    "virDomain(Get|Set)(Max|)Memory(Flags|Parameters|StatsPeriod)?|virDomainMemoryStats": "sizes and limits",
+    "virDomainStartDirtyRateCalc": "counts what is written, and keeps nothing of it",
+    "virDomain(Get|Set)LaunchSecurity.*": "measures the guest, or gives it a secret",
+    "virDomainPMSuspendForDuration": "asks the guest to write its memory to its own disk, and it sees its SPM",
+    "virDomain(Attach|Detach)Device(Flags)?": "one device; its manual tells of guests that hibernate",
+    "virDomainQemuMonitorCommand.*": "words for QEMU itself, with which libvirt promises nothing: 'migrate' is one like "
+    "any other",
+    "virSaveLastError": "an error",
+}
+PRIVATE_KEEPS_CONTENTS = KEEPS_CONTENTS | {
+    "virDomainMigrate(Prepare|Finish|Confirm).*": "the other steps, which come after those of the source",
+}
+STATE_NAME = ("Save|Dump|Migrate|Snapshot|Checkpoint|Backup|Peek|Screenshot|Restore|MonitorCommand(?!.*Event)|Dirty|"
+              "PMSuspend|LaunchSecurity")
+STATE_MANUAL = (r"\bmemory (contents?|image|state|dump)|\bcontents of [^.]*\bmemory\b|hibernat|RAM state|\bdump\b|"
+                r"\b(guest|domain|machine)('s)? (\w+ )?memory\b")
+
 
 # a declaration in a header that is not installed
 PRIVATE = re.compile(r"^\w[\w *]*\b(virDomainMigrate\w+|virReportErrorHelper|virDispatchError)\([^;]*;", re.M)
@@ -106,6 +137,19 @@ def is_xml(argument):
         "char *" in argument.get("type") and re.search(r"\bXML\b", argument.get("info") or "")))
 
 
+def guarded():
+    """The functions whose wrapper asks whether the contents of SPM move, by the source."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "src/preload").glob("wrap_*.c")))
+    bodies = re.findall(r"^SPM_EXPORT [^\n]*\n(vir\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S)
+    return [name for name, body in bodies if re.search(r"\bspm_contents_move\w*\(", body)]
+
+
+def touches_state(function):
+    """Whether a function has to do with what a guest has in its memory, by its name or by its manual."""
+    return bool(re.search(STATE_NAME, function.get("name")) or
+                re.search(STATE_MANUAL, " ".join((function.findtext("info") or "").split())))
+
+
 def unlisted(names, reasons):
     return sorted(name for name in names if name not in INTERPOSED and not explained(name, reasons))
 
@@ -144,6 +188,30 @@ def test_every_private_step_of_a_migration_is_listed(libvirt):
     assert unlisted(names, PRIVATE_OTHER) == []
 
 
+def test_every_function_that_saves_a_guest_is_guarded(libvirt):
+    names = {name for name, function in libvirt.functions.items() if touches_state(function)}
+    # the nets are of use: either finds what the other one is for
+    assert {"virDomainSave", "virDomainSnapshotCreateXML", "virDomainMigrateToURI3"} <= names
+    assert sorted(name for name in names if name not in guarded() and not explained(name, KEEPS_CONTENTS)) == []
+    assert sorted(name for name in guarded() if explained(name, KEEPS_CONTENTS)) == []
+
+
+def test_every_private_step_that_sends_a_guest_is_guarded(libvirt):
+    symbols = re.findall(r" T (virDomain(?:Migrate|Save|ManagedSave|CoreDump)\w*)@",
+                         run("nm", "-D", "--defined-only", libvirt.library).stdout)
+    # helpers of the library, which take no domain
+    names = [name for name in symbols if not re.search("EnsureACL|CheckNotLocal", name)]
+    assert "virDomainMigratePerform3Params" in names
+    assert sorted(name for name in names if name not in guarded() and not explained(name, PRIVATE_KEEPS_CONTENTS)) == []
+
+
+def test_what_the_daemon_saves_by_itself_is_guarded(libvirt):
+    """auto_shutdown_try_save of qemu.conf: the library calls its own function as others do, by its symbol."""
+    calls = re.findall(r"R_X86_64_JUMP_SLOT\s+\w+ (vir\w+)@", run("readelf", "-rW", libvirt.library).stdout)
+    assert "virDomainManagedSave" in calls and "virDomainManagedSave" in guarded()
+    assert "SYMBOLIC" not in run("readelf", "-d", libvirt.library).stdout
+
+
 def test_every_listed_function_is_there(libvirt):
     symbols = run("nm", "-D", "--defined-only", libvirt.library).stdout
     assert [name for name in INTERPOSED if f" T {name}@" not in symbols] == []
@@ -167,7 +235,7 @@ def test_private_functions_are_declared_as_in_libvirts_source(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("reasons", [TAKES_OTHER, GIVES_OTHER, TAKES_OTHER_PARAMS])
+@pytest.mark.parametrize("reasons", [TAKES_OTHER, GIVES_OTHER, TAKES_OTHER_PARAMS, KEEPS_CONTENTS])
 def test_every_explanation_is_of_something(reasons, libvirt):
     # one of the two libvirts may lack the youngest function
     young = {"virDomainAnnounceInterface"}
