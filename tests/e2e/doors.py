@@ -3,7 +3,8 @@
 
 The table is what the tests of the API have in common: what a function needs to be there, who calls it, and
 where to look for what came of it. As a program, this calls one function: doors.py FUNCTION URI FOLDER TARGET
-with the document on standard input; so a test puts the plugin into a client."""
+with the document on standard input; so a test puts the plugin into a client, or has one of another user.
+Without a TARGET, a step of a migration is taken by itself."""
 
 import ctypes
 import sys
@@ -105,16 +106,39 @@ def migrate_to_uri3(c: Call) -> object:
     return c.domain.migrateToURI3(c.target_socket, c.moved(), PEER)
 
 
-def migrate_perform(c: Call) -> object:
-    """A step of the protocols before the third, which is private and of which libvirt keeps old clients' way."""
+def pointer(of: libvirt.virConnect | libvirt.virDomain) -> ctypes.c_void_p:
+    """libvirt's own object, for functions that its bindings do not have."""
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
     pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return ctypes.c_void_p(pointer_of(of._o, f"{type(of).__name__}Ptr".encode()))
+
+
+def call_private(function: str, *arguments: object) -> None:
+    if getattr(ctypes.CDLL("libvirt.so.0"), function)(*arguments) < 0:
+        raise libvirt.libvirtError(f"{function}() failed")
+
+
+def migrate_perform(c: Call) -> object:
+    """A step of the protocols before the third, which is private and of which libvirt keeps old clients' way."""
     domain = c.domain
-    if ctypes.CDLL("libvirt.so.0").virDomainMigratePerform(
-            ctypes.c_void_p(pointer_of(domain._o, b"virDomainPtr")), None, 0, c.target_socket.encode(),
-            ctypes.c_ulong(PEER), None, ctypes.c_ulong(0)) < 0:
-        raise libvirt.libvirtError("virDomainMigratePerform() failed")
+    call_private("virDomainMigratePerform", pointer(domain), None, 0, c.target_socket.encode(), ctypes.c_ulong(PEER),
+                 None, ctypes.c_ulong(0))
     return None
+
+
+def prepare3(c: Call) -> None:
+    cookie, size, uri = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_void_p()
+    call_private("virDomainMigratePrepare3", pointer(c.conn), None, 0, ctypes.byref(cookie), ctypes.byref(size), None,
+                 ctypes.byref(uri), ctypes.c_ulong(libvirt.VIR_MIGRATE_LIVE), None, ctypes.c_ulong(0), c.xml.encode())
+
+
+def prepare3_params(c: Call) -> None:
+    params, count, most = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_int()
+    call_private("virTypedParamsAddString", ctypes.byref(params), ctypes.byref(count), ctypes.byref(most),
+                 libvirt.VIR_MIGRATE_PARAM_DEST_XML.encode(), c.xml.encode())
+    cookie, size, uri = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_void_p()
+    call_private("virDomainMigratePrepare3Params", pointer(c.conn), params, count, None, 0, ctypes.byref(cookie),
+                 ctypes.byref(size), ctypes.byref(uri), libvirt.VIR_MIGRATE_LIVE)
 
 
 PYTHON: dict[str, Callable[[Call], object]] = {
@@ -165,6 +189,12 @@ PYTHON: dict[str, Callable[[Call], object]] = {
     "virDomainDetachDevice": lambda c: c.domain.detachDevice(c.xml),
     "virDomainDetachDeviceFlags": lambda c: c.domain.detachDeviceFlags(c.xml, CONFIG),
     "virDomainDetachDeviceAlias": lambda c: c.domain.detachDeviceAlias(c.xml, CONFIG),
+}
+
+# Steps of a migration that a client may take by themselves, with a document that no source has seen.
+STEPS: dict[str, Callable[[Call], object]] = {
+    "virDomainMigratePrepare3": prepare3,
+    "virDomainMigratePrepare3Params": prepare3_params,
 }
 
 MIGRATE3 = "migrate --persistent small {target} --migrateuri {migration} --xml {xml} --persistent-xml {xml}"
@@ -287,9 +317,10 @@ DOORS: dict[str, Door] = {
 
 def main() -> int:
     function, uri, folder, target = sys.argv[1:]
+    call = PYTHON[function] if target else {**PYTHON, **STEPS}[function]
     conn = libvirt.open(uri)
     try:
-        result = PYTHON[function](Call(conn, sys.stdin.read(), Path(folder), target))
+        result = call(Call(conn, sys.stdin.read(), Path(folder), target))
         if isinstance(result, str):
             print(result)
     except libvirt.libvirtError as error:

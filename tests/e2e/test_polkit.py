@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Clients that may write to libvirtd's socket, and whom its access driver, polkit, then lets do little."""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import doors
+import libvirt
+import pytest
+from daemon import Daemon
+from doors import ALIAS, DOORS, NAME
+from lab import GIVING, Lab, Outcome, assert_shown, assert_stock, small_domain, titled
+from polkit import LIBVIRTD_CONF, Polkit
+from stack import Stack
+from strace import done_by, general, traced
+from symbols import DEVICE as DEVICE_FUNCTIONS
+
+pytestmark = pytest.mark.stacks("patched", "stock")
+
+LOSSY = "[spm]\ncontents_loss=allow\n"
+
+# Users whom every Debian has, and libvirt's permissions for them.
+READER, WRITER, OWNER = "nobody", "daemon", "bin"
+READS = ["connect.getattr", "connect.search-domains", "connect.read", "domain.getattr", "domain.read"]
+ALLOWED = {READER: READS, WRITER: [*READS, "connect.write"], OWNER: ["*"]}
+
+FUNCTIONS = [name for name in DOORS if name not in GIVING and DOORS[name].where != "client"]
+STATES = sorted({DOORS[name].state for name in FUNCTIONS})
+
+# What asks the emulator of a document for its device; the others take that which the domain has already.
+ASKING = {"virDomainDefineXML", "virDomainDefineXMLFlags", "virDomainCreateXML", "virDomainCreateXMLWithFiles",
+          "virConnectDomainXMLToNative", "virDomainMigratePrepare3", "virDomainMigratePrepare3Params"}
+ROOT, NOBODY = 0, 65534
+
+
+@pytest.fixture(scope="module")
+def polkit() -> Iterator[Polkit]:
+    with Polkit(ALLOWED) as polkit:
+        yield polkit
+
+
+@contextmanager
+def asking(polkit: Polkit, stack: Stack, plugin: bool) -> Iterator[Daemon]:
+    """A libvirtd whose socket is open to all, and which asks polkit about each call."""
+    daemon = Daemon(stack, plugin=plugin, settings=LOSSY, environment=polkit.environment)
+    conf = daemon.folder / "etc/libvirtd.conf"
+    conf.write_text(conf.read_text() + LIBVIRTD_CONF)
+    shutil.copy(doors.__file__, daemon.folder)
+    (daemon.folder / "sprung").mkdir()
+    (daemon.folder / "sprung").chmod(0o1777)
+    with daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def limiting(polkit: Polkit, stack: Stack) -> Iterator[Daemon]:
+    with asking(polkit, stack, plugin=True) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="module")
+def plain_limiting(polkit: Polkit, stack: Stack) -> Iterator[Daemon]:
+    with asking(polkit, stack, plugin=False) as daemon:
+        yield daemon
+
+
+def trap(daemon: Daemon, stack: Stack, name: str) -> Path:
+    """An emulator that nobody has asked yet, and which notes as whom it is run."""
+    path = daemon.folder / f"trap-{name}"
+    path.write_text(f'#!/bin/sh\nmktemp {daemon.folder}/sprung/$(id -u).XXXXXX >/dev/null\nexec {stack.emulator} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def sprung(daemon: Daemon) -> list[int]:
+    """As whom traps were run since the last time."""
+    files = sorted((daemon.folder / "sprung").iterdir())
+    for file in files:
+        file.unlink()
+    return [int(file.name.split(".")[0]) for file in files]
+
+
+def call_as(user: str, daemon: Daemon, function: str, document: str) -> Outcome:
+    """Call a function as another user, who is not root: polkit lets root do all."""
+    found = pwd.getpwnam(user)
+    target = "" if DOORS[function].where == "target" else daemon.uri
+    done = subprocess.run(
+        ["setpriv", f"--reuid={found.pw_uid}", f"--regid={found.pw_gid}", "--clear-groups", "/usr/bin/python3", "-B",
+         str(daemon.folder / "doors.py"), function, daemon.uri, str(daemon.folder), target],
+        input=document, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "HOME": "/"})
+    if done.returncode == 0:
+        return Outcome(done.stdout)
+    domain, code, message = done.stderr.splitlines()[-1].split(" ", 2)
+    return Outcome("", message, int(domain), int(code))
+
+
+def refusals(function: str, plugin: bool = True) -> set[int]:
+    """libvirt's own, of what it does not let the user do; and what is said of a device that nobody can have changed,
+    for which nothing of the domain is read."""
+    if plugin and function in DEVICE_FUNCTIONS:
+        return {libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
+    return {libvirt.VIR_ERR_ACCESS_DENIED} | ({libvirt.VIR_ERR_NO_SUPPORT} if "WithFiles" in function else set())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_who_may_only_read_has_no_program_run(
+        state: str, limiting: Daemon, daemon: Daemon, stack: Stack, tmp_path: Path) -> None:
+    """libvirt itself runs the emulator of a stock document that such a client defines: it reads the document first."""
+    lab = Lab(limiting, daemon, stack)
+    functions = [name for name in FUNCTIONS if DOORS[name].state == state]
+    log = tmp_path / "trace"
+    try:
+        lab.reach(state)
+        documents = {name: lab.document(name).replace(str(stack.emulator), str(trap(limiting, stack, name)))
+                     for name in functions}
+        sprung(limiting)
+        with traced(limiting, log):
+            outcomes = {name: call_as(READER, limiting, name, documents[name]) for name in functions}
+        for name, outcome in outcomes.items():
+            assert outcome.code in refusals(name), f"{name}: {outcome.error}"
+        assert [name for kind, name in done_by(limiting, log) if kind == "program"] == []
+        assert sprung(limiting) == []
+    finally:
+        lab.clean()
+
+
+@dataclass
+class StockLab(Lab):
+    """Where the daemon has no plugin: the domain is what the plugin made of it for another daemon."""
+
+    like: Daemon | None = None
+
+    def domain(self, state: str) -> str:
+        spm = super().domain(state)
+        if not self.like or state == "absent":
+            return re.sub("model=.spm.", "model='dimm'", spm)
+        return self.like.stored_xml(NAME).replace(str(self.like.folder), str(self.source.folder))
+
+    def document(self, function: str) -> str:
+        return super().document(function).replace("model='spm'", "model='dimm'")
+
+
+def ran(lab: Lab, state: str, log: Path) -> dict[str, list[int]]:
+    """As whom the emulator of a document is run for each function that is called by somebody who may write to the
+    connection and to no domain."""
+    daemon, runs = lab.source, {}
+    for name in FUNCTIONS:
+        if DOORS[name].state != state:
+            continue
+        path = trap(daemon, lab.stack, name)
+        document = lab.document(name).replace(str(lab.stack.emulator), str(path))
+        sprung(daemon)
+        with traced(daemon, log):
+            outcome = call_as(WRITER, daemon, name, document)
+        if name != "virConnectDomainXMLToNative":  # for which this is enough
+            assert outcome.code in refusals(name, daemon.plugin), f"{name}: {outcome.error}"
+        runs[name] = sprung(daemon)
+        assert {name for kind, name in done_by(daemon, log) if kind == "program"} <= {general(str(path), daemon)}
+    return runs
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_who_may_write_no_domain_has_run_what_libvirt_runs(
+        state: str, limiting: Daemon, plain_limiting: Daemon, daemon: Daemon, stack: Stack, tmp_path: Path) -> None:
+    """A permission to write to the connection is one to ask for what any emulator can do: libvirt runs it, as its own
+    user, and once it has, so does the plugin, as nobody. That is before libvirt reads the document and refuses the
+    domain, at every door where no domain is there yet."""
+    lab, plain = Lab(limiting, daemon, stack), StockLab(plain_limiting, daemon, stack, like=limiting)
+    try:
+        lab.reach(state)
+        plain.reach(state)
+        stock = ran(plain, state, tmp_path / "plain")
+        for name, users in ran(lab, state, tmp_path / "plugin").items():
+            # of this one, QEMU's driver has nothing but the name
+            expected = [ROOT] if name == "virDomainCreateXMLWithFiles" else stock[name]
+            assert users == expected + [NOBODY] * (name in ASKING), name
+    finally:
+        plain.clean()
+        lab.clean()
+
+
+def test_who_may_do_all_has_spm(limiting: Daemon, stack: Stack) -> None:
+    document = titled(small_domain(stack, None))
+    lab = Lab(limiting, limiting, stack)
+    try:
+        assert call_as(OWNER, limiting, "virDomainDefineXML", document).error == ""
+        assert_stock(lab.held("stored"), stack, "virDomainDefineXML")
+        assert_shown(call_as(READER, limiting, "virDomainGetXMLDesc", "").output)
+        refused = call_as(OWNER, limiting, "virDomainDetachDeviceAlias", ALIAS)
+        assert refused.code == libvirt.VIR_ERR_OPERATION_UNSUPPORTED
+        limiting.call("start", "--paused", NAME)
+        assert call_as(OWNER, limiting, "virDomainSave", "").error == ""
+        assert_shown(call_as(OWNER, limiting, "virDomainSaveImageGetXMLDesc", "").output)
+    finally:
+        lab.clean()
