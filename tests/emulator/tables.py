@@ -36,15 +36,17 @@ def e820(machine):
     return [Range(*entry) for entry in struct.iter_unpack("<QQI", data)]
 
 
-def merged(ranges):
-    """Sort ranges; those of one type that touch become one."""
-    result = []
-    for entry in sorted(map(tuple, ranges)):
-        address, length, kind = entry
-        if result and result[-1].type == kind and result[-1].address + result[-1].length == address:
-            length += result[-1].length
-            address = result.pop().address
-        result.append(Range(address, length, kind))
+def merged(ranges, affinities):
+    """Sort ranges; soft-reserved ones that touch become one where they are of one node."""
+    nodes = {entry.address: entry.node for entry in affinities}
+    result, last = [], None
+    for entry in sorted(ranges):
+        node = nodes.get(entry.address) if entry.type == E820_SOFT_RESERVED else None
+        if node is not None and node == last and result[-1].address + result[-1].length == entry.address:
+            result[-1] = result[-1]._replace(length=result[-1].length + entry.length)
+        else:
+            result.append(entry)
+        last = node
     return result
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from guest import Guest
-from report import MIB, SRAT_ENABLED, Affinity, Range
+from report import MIB, SOFT_RESERVED, SRAT_ENABLED, Affinity, Range
 
 WINDOW = 4 << 30
 
@@ -16,7 +16,7 @@ def boot_files():
     """The guest's kernel and initramfs, as options."""
     folder = required("SPM_GUEST", "vmlinuz", "scripts/build-guest builds one")
     return ["-kernel", f"{folder}/vmlinuz", "-initrd", f"{folder}/initrd",
-            "-append", "console=ttyS0 panic=-1 no_timer_check"]
+            "-append", "console=ttyS0 panic=-1 no_timer_check efi=debug"]
 
 
 @pytest.fixture(params=["seabios", "ovmf"])
@@ -69,13 +69,13 @@ def spm(number, node, mib):
 
 
 def test_256_devices(boot, firmware):
-    # With room for Linux's page tables of all of it, and not all of one size.
+    # With room for Linux's page tables of all of it, and not all of one size; on four nodes.
     sizes = [(1 + number % 3) * 2 for number in range(256)]
-    devices = [arg for number, mib in enumerate(sizes) for arg in spm(number, 1, mib)]
-    report = boot("-machine", "q35", *nodes(2), *devices, *firmware)
+    devices = [arg for number, mib in enumerate(sizes) for arg in spm(number, 1 + number // 64, mib)]
+    report = boot("-machine", "q35", *nodes(5), *devices, *firmware)
     assert sum(r.size for r in report.soft_reserved) == sum(sizes) * MIB
     assert [((r.end - r.start) // MIB, r.node, r.flags) for r in report.srat if r.start >= WINDOW][:256] == [
-        (mib, 1, SRAT_ENABLED) for mib in sizes]
+        (mib, 1 + number // 64, SRAT_ENABLED) for number, mib in enumerate(sizes)]
     assert sum(r.size for r in report.iomem if r.kind == "Soft Reserved") == sum(sizes) * MIB
 
 
@@ -91,6 +91,23 @@ def dax_devices(report):
             found.append((Range(start, start + int(values[f"{device}/size"])),
                           int(values[f"{device}/target_node"])))
     return sorted(found)
+
+
+def test_touching_devices_of_two_nodes(boot, firmware):
+    """Without an HMAT, Linux makes one device of each range that firmware gives it, at the node of its first byte.
+    SeaBIOS keeps the ranges of two nodes apart, as QEMU has them. OVMF makes one of them in the memory map of UEFI,
+    which knows no nodes: the memory of the second is then found at the first."""
+    report = boot("-machine", "q35", *nodes(3), *spm(0, 1, 64), *spm(1, 2, 128), *firmware)
+    ranges = [Range(WINDOW, WINDOW + 64 * MIB), Range(WINDOW + 64 * MIB, WINDOW + 192 * MIB)]
+    assert [entry for entry in report.srat if entry.start >= WINDOW][:2] == [
+        Affinity(r.start, r.end, node, SRAT_ENABLED) for r, node in zip(ranges, [1, 2])]
+    if firmware:
+        [descriptor] = [line for line in report.sections["dmesg"] if re.search(r"efi: mem\d+: .*\|SP\|", line)]
+        assert f"range=[{WINDOW:#018x}-{WINDOW + 192 * MIB - 1:#018x}]" in descriptor
+        assert dax_devices(report) == [(Range(WINDOW, WINDOW + 192 * MIB), 1)]
+    else:
+        assert [(r.start, r.end) for r in report.e820 if r.kind == SOFT_RESERVED] == [(r.start, r.end) for r in ranges]
+        assert dax_devices(report) == list(zip(ranges, [1, 2]))
 
 
 HMAT = ["-numa", "hmat-lb,initiator=0,target=0,hierarchy=memory,data-type=access-latency,latency=10"]

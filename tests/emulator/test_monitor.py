@@ -106,6 +106,12 @@ def test_refused_where_nothing_announces_it(qemu, name):
                           " does not have or which are disabled")
 
 
+def test_backend_named_as_other_ram_is_refused(qemu):
+    text = refusal(qemu, [*BASE, "-object", "memory-backend-ram,id=pc.bios,size=64M,reserve=off",
+                          "-device", "spm-memory,memdev=pc.bios,node=1"])
+    assert text.endswith("memory backend 'pc.bios' has the name of other RAM of the machine, consider another id")
+
+
 def test_read_only_backend_is_refused(qemu, version, tmp_path):
     # Since 8.2, it takes rom=on to get read-only memory; before, readonly=on was enough.
     rom = "" if version == "7.2" else ",rom=on"

@@ -56,8 +56,9 @@ def generate(rng):
 def check(machine, nodes):
     spms = [device["data"] for device in machine.qmp("query-memory-devices")
             if device["type"] == "spm-memory"]
-    assert merged(entry for entry in e820(machine) if entry.type == E820_SOFT_RESERVED) == merged(
-        Range(spm["memaddr"], spm["size"], E820_SOFT_RESERVED) for spm in spms)
+    affinities = [Affinity(spm["node"], spm["memaddr"], spm["size"], SRAT_ENABLED) for spm in spms]
+    assert [entry for entry in e820(machine) if entry.type == E820_SOFT_RESERVED] == merged(
+        (Range(spm["memaddr"], spm["size"], E820_SOFT_RESERVED) for spm in spms), affinities)
 
     first, last = (int(number, 16) for number in re.search(
         r"([0-9a-f]+)-([0-9a-f]+) \(prio .*\): device-memory$", machine.hmp("info mtree"),
@@ -70,8 +71,7 @@ def check(machine, nodes):
         assert entry.address == at, "a gap, an overlap, or not sorted"
         at += entry.length
     assert at == last + 1, "the window is not covered to its end"
-    assert [entry for entry in entries if entry.flags == SRAT_ENABLED] == [
-        Affinity(spm["node"], spm["memaddr"], spm["size"], SRAT_ENABLED) for spm in spms]
+    assert [entry for entry in entries if entry.flags == SRAT_ENABLED] == affinities
     assert all(entry.node == nodes - 1 for entry in entries if entry.flags != SRAT_ENABLED)
 
 

@@ -27,10 +27,10 @@ def soft_reserved(machine):
     return [(r.address, r.length) for r in e820(machine) if r.type == E820_SOFT_RESERVED]
 
 
-def test_touching_ranges_are_one_in_e820(start):
+def test_touching_ranges_of_one_node_are_one_in_e820(start):
     args = ["-machine", "q35", "-m", "256M,maxmem=4G", *nodes(3)]
     machine = start(*args, *spm(0, 1), *spm(1, 1), *spm(2, 2))
-    assert soft_reserved(machine) == [(WINDOW, 192 << 20)]
+    assert soft_reserved(machine) == [(WINDOW, 128 << 20), (WINDOW + (128 << 20), 64 << 20)]
     assert [(entry.node, entry.flags) for entry in srat_memory(machine)[-4:]] == [
         (1, SRAT_ENABLED), (1, SRAT_ENABLED), (2, SRAT_ENABLED),
         (2, SRAT_ENABLED | SRAT_HOTPLUGGABLE)]
@@ -39,8 +39,17 @@ def test_touching_ranges_are_one_in_e820(start):
 def test_order_of_devices_does_not_matter(start):
     args = ["-machine", "q35", "-m", "256M,maxmem=4G", *nodes(3)]
     machine = start(*args, *spm(0, 1, addr="0x108000000"), *spm(1, 2, addr="0x104000000"))
-    assert soft_reserved(machine) == [(0x104000000, 128 << 20)]
+    assert soft_reserved(machine) == [(0x104000000, 64 << 20), (0x108000000, 64 << 20)]
     assert [entry.node for entry in srat_memory(machine)[-4:]] == [2, 2, 1, 2]
+
+
+def test_node_with_memory_of_its_own_is_told(start):
+    args = ["-machine", "q35", "-m", "256M,maxmem=8G", *nodes(2)]
+    assert start(*args, *spm(0, 1)).log() == ""
+    # Node 0 is also the default.
+    assert start(*args, *spm(0, 0)).log().endswith(
+        "warning: NUMA node 0 of specific purpose memory has RAM, which a driver in the guest finds first;"
+        " consider giving 'node' a node without memory\n")
 
 
 def test_256_devices(start):
@@ -51,6 +60,22 @@ def test_256_devices(start):
     assert soft_reserved(machine) == [(WINDOW, GIB)]
     entries = [entry for entry in srat_memory(machine) if entry.flags == SRAT_ENABLED][-256:]
     assert entries == [Affinity(1, WINDOW + (n << 22), 4 << 20, SRAT_ENABLED) for n in range(256)]
+
+
+def apart(count):
+    """Devices with a gap after each."""
+    return [arg for number in range(count)
+            for arg in spm(number, 1, "2M", addr=f"{WINDOW + (number << 22):#x}")]
+
+
+def test_more_entries_than_firmware_takes_are_told(start):
+    args = ["-machine", "q35", "-m", "256M,maxmem=8G", *nodes(2)]
+    few, many = start(*args, *apart(34)), start(*args, *apart(35))
+    assert [len(e820(machine)) for machine in (few, many)] == [36, 37]
+    assert few.log() == ""
+    assert many.log().endswith(
+        "warning: specific purpose memory makes 37 entries in the E820 map, of which firmware may lose"
+        " some, or hang; let devices of one node follow each other without a gap\n")
 
 
 def test_one_tib(start):
