@@ -146,6 +146,17 @@ spm_probe_redirect(int output, int failure)
     return TRUE;
 }
 
+/* Ends the process, whose reason, errno, goes to the descriptor @failure. */
+static void G_GNUC_NORETURN
+spm_probe_fail(int failure)
+{
+    int number = errno;
+
+    if (write(failure, &number, sizeof(number)) < 0)
+        _exit(126);
+    _exit(127);
+}
+
 /* Runs the program, as nobody if that is root. no_new_privs is not set: with it, SELinux and AppArmor refuse
  * to let a confined daemon run an emulator under rules of its own. libvirt runs any emulator under the same
  * conditions. */
@@ -157,15 +168,15 @@ spm_probe_exec(const char *const *argv, int output, int failure)
     sigset_t none;
 
     sigemptyset(&none);
-    /* the signals of a program that was just started; and it does not outlive its keeper */
-    if (signal(SIGPIPE, SIG_DFL) != SIG_ERR && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
-        spm_probe_redirect(output, failure) && chdir("/") == 0 && spm_probe_limit(as_root) &&
-        (!as_root || spm_probe_become_nobody()) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
+    /* the signals of a program that was just started */
+    if (signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
+        !spm_probe_redirect(output, failure))
+        spm_probe_fail(failure);
+    /* it does not outlive its keeper */
+    if (chdir("/") == 0 && spm_probe_limit(as_root) && (!as_root || spm_probe_become_nobody()) &&
+        prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
         execve(argv[0], (char *const *)argv, (char *const *)environment);
-    failure = errno;
-    if (write(SPM_PROBE_FD, &failure, sizeof(failure)) < 0)
-        _exit(126);
-    _exit(127);
+    spm_probe_fail(SPM_PROBE_FD);
 }
 
 /* Starts the program in a namespace of its own, and becomes its keeper. */
@@ -180,7 +191,7 @@ spm_probe_start(const char *const *argv, int output, int failure)
     sigaddset(&terminate, SIGTERM);
     if (setpgid(0, 0) < 0 || sigprocmask(SIG_SETMASK, &terminate, NULL) < 0 ||
         prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
-        _exit(126);
+        spm_probe_fail(failure);
     /* refused in a container, for one; then the group is all there is */
     if (unshare(user | CLONE_NEWPID) < 0)
         errno = 0;
@@ -188,7 +199,7 @@ spm_probe_start(const char *const *argv, int output, int failure)
     if (program == 0)
         spm_probe_exec(argv, output, failure);
     if (program < 0)
-        _exit(126);
+        spm_probe_fail(failure);
     spm_probe_keep((pid_t)program, &terminate);
 }
 
