@@ -185,8 +185,12 @@ spm_need_override(GTree *overrides, const char *alias)
 static void
 spm_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
 {
-    if (!override->frontend)
+    gboolean filled = spm_xml_first(frontend, frontend->ns, "property") != NULL;
+
+    if (!override->frontend || (filled && !override->filled)) {
         override->frontend = frontend;
+        override->filled = filled;
+    }
     for (xmlNodePtr property = spm_xml_first(frontend, frontend->ns, "property"); property;
          property = spm_xml_next(property, frontend->ns, "property")) {
         g_autofree char *name = spm_xml_attr(property, "name");

@@ -15,9 +15,11 @@ typedef enum {
     SPM_QEMU_PROPERTIES,
 } SpmQemuProperty;
 
-/* What overrides one device: its first <qemu:device>, the first <qemu:frontend>, and of each property the
- * first <qemu:property>; NULL for what is not there. */
+/* What overrides one device: its first <qemu:device>, the <qemu:frontend> to add to, which is the first one
+ * with properties, if any has some, and of each property the first <qemu:property>; NULL for what is not
+ * there. */
 typedef struct {
+    gboolean filled; /* the front end has properties */
     xmlNodePtr device;
     xmlNodePtr frontend;
     xmlNodePtr properties[SPM_QEMU_PROPERTIES];

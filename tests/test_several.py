@@ -113,6 +113,14 @@ def test_an_override_is_used_that_is_there(virt_spm):
     assert virt_spm("translate", "-", text=text).stdout.count("<q:device alias='ua-a'>") == 1
 
 
+def test_of_two_overrides_that_with_properties_is_used(virt_spm):
+    empty = "<q:override><q:device alias='ua-a'><q:frontend/></q:device></q:override>"
+    text = with_more(empty + PROPERTY.format("ua-a", "x", "b"), SINGLE.replace("</target>", "</target><alias name='ua-a'/>"))
+    stored = virt_spm("translate", "-", text=text).stdout
+    shown = virt_spm("translate", "--reverse", "-", text=stored).stdout
+    assert virt_spm("translate", "-", text=shown).stdout == stored and empty in stored
+
+
 def test_a_carrier_of_any_override_is_shown(virt_spm):
     stored = with_more(PROPERTY.format("ua-x", "a", "b") + PROPERTY.format("ua-a", "x", "b") +
                        PROPERTY.format("ua-a", "driver", "spm-memory"),
