@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The plugin where there is no system daemon: in that of a user, and in a program with the hypervisor inside."""
 
-import os
 import re
-import select
-import shutil
-import socket
 import subprocess
-import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from advice import advice
-from daemon import ENVIRONMENT, QEMU_CONF, START_SECONDS, STOP_SECONDS, kill_emulator
+from daemon import ENVIRONMENT, QEMU_CONF
 from domains import memory_devices
 from lab import NAME, assert_shown, small_domain
+from session import Session, entering, home
 from stack import Stack
 
-pytestmark = pytest.mark.stacks("patched", "stock")
+# What is imported for pytest to find it here.
+__all__ = ["home"]
 
-NOBODY = 65534
-USERS_CONF = 'security_driver = "none"\nseccomp_sandbox = 0\nstdio_handler = "file"\n'
+pytestmark = pytest.mark.stacks("patched", "stock")
 
 # A program that runs a guest without a daemon, and prints what it is shown of it, what its emulator inherited, and
 # what it is told of wrong SPM.
@@ -41,65 +36,6 @@ except libvirt.libvirtError as error:
 finally:
     domain.destroy()
 """
-
-
-def entering(stack: Stack) -> list[str]:
-    """What goes before a command that is to run where libvirtd does."""
-    return ["chroot", str(stack.root)] if stack.root else []
-
-
-@pytest.fixture
-def home(stack: Stack) -> Iterator[Path]:
-    """A folder of nobody's, with a copy of the plugin that he may read, and a short path for sockets."""
-    home = Path(tempfile.mkdtemp(prefix="user-"))
-    shutil.copy(stack.outside(stack.plugin), home / "libvirt-spm.so")
-    home.chmod(0o755)
-    yield home
-    for pidfile in home.rglob("run/*.pid"):
-        kill_emulator(int(pidfile.read_text()))
-    shutil.rmtree(home)
-
-
-class Session:
-    """A user's libvirtd."""
-
-    def __init__(self, stack: Stack, home: Path, plugin: bool):
-        self.home = home
-        folders = {"HOME": home, "XDG_CONFIG_HOME": home / "config", "XDG_CACHE_HOME": home / "cache",
-                   "XDG_RUNTIME_DIR": home / "runtime", "NOTIFY_SOCKET": home / "notify"}
-        (home / "config/libvirt").mkdir(parents=True)
-        (home / "config/libvirt/qemu.conf").write_text(USERS_CONF)
-        (home / "runtime").mkdir()
-        subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", home], check=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready, open(home / "stderr", "wb") as stderr:
-            ready.bind(str(home / "notify"))
-            (home / "notify").chmod(0o777)
-            self._process = subprocess.Popen(
-                [*entering(stack), "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "env",
-                 *([f"LD_PRELOAD={home}/libvirt-spm.so"] if plugin else []), "libvirtd"],
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                env={**ENVIRONMENT, **{name: str(path) for name, path in folders.items()}})
-            with os.fdopen(os.pidfd_open(self._process.pid)) as process:
-                readable, _, _ = select.select([ready, process], [], [], START_SECONDS)
-            assert ready in readable, (home / "stderr").read_text()
-
-    def __enter__(self) -> "Session":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(STOP_SECONDS)
-
-    @property
-    def uri(self) -> str:
-        return f"qemu:///session?socket={self.home}/runtime/libvirt/libvirt-sock"
-
-    def virsh(self, *arguments: str, stdin: str | None = None, preload: Sequence[Path] = ()) -> str:
-        done = subprocess.run(["virsh", "--quiet", "--connect", self.uri, *arguments], input=stdin, capture_output=True,
-                              text=True, timeout=120, check=False,
-                              env={**os.environ, "LD_PRELOAD": ":".join(map(str, preload))})
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 # a client of the stock stack would be this host's, and its plugin the other's
