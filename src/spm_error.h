@@ -12,12 +12,14 @@
  * @SPM_ERROR_DOCUMENT: not well-formed XML, or XML that is never read (a DTD, an outsized document)
  * @SPM_ERROR_XML: an spm element breaks its grammar
  * @SPM_ERROR_CONFIG: the grammar is fine, the domain could not work
+ * @SPM_ERROR_DEVICE: the emulator was asked, and has no device for specific purpose memory
  * @SPM_ERROR_REPORTED: who was asked has reported the failure already
  */
 typedef enum {
     SPM_ERROR_DOCUMENT,
     SPM_ERROR_XML,
     SPM_ERROR_CONFIG,
+    SPM_ERROR_DEVICE,
     SPM_ERROR_REPORTED,
 } SpmErrorCode;
 

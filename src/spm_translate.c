@@ -542,6 +542,32 @@ spm_translate_device(const char *xml, const char **device, GError **error)
 }
 
 /**
+ * spm_translate_choose:
+ * @xml: a document of stock libvirt
+ * @options: how the device is chosen
+ * @error: set on failure: SPM_ERROR_DOCUMENT, or what the chooser sets
+ *
+ * The domain is read, not judged: the chooser gets it whatever else is wrong with it.
+ *
+ * Returns: (transfer none): QEMU's name of the device that the document's (first) domain would get, or NULL
+ */
+const char *
+spm_translate_choose(const char *xml, const SpmQemuOptions *options, GError **error)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new(), ignored = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_xml_parse_dump(xml, faults);
+    g_autoptr(GPtrArray) domains = doc ? spm_domain_nodes(doc) : NULL;
+    g_autoptr(SpmDomainDef) def = NULL;
+
+    if (doc && domains->len == 0)
+        spm_refuse_root(xmlDocGetRootElement(doc), faults);
+    if (!spm_faults_to_error(faults, error))
+        return NULL;
+    def = spm_domain_def_parse(g_ptr_array_index(domains, 0), ignored);
+    return options->choose ? options->choose(def, options->data, error) : options->device;
+}
+
+/**
  * spm_translate_has_carrier:
  * @xml: a document of stock libvirt
  * @alias: an alias

@@ -13,4 +13,6 @@ DEVICE = [name for name in INTERPOSED if re.search("(Attach|Update|Detach)Device
 # saved, dumped or migrated as it is
 NO_XML = ["virDomainSave", "virDomainManagedSave", "virDomainCoreDump", "virDomainCoreDumpWithFormat",
           "virDomainMigrate", "virDomainMigrateToURI", "virDomainMigratePerform"]
-TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE + NO_XML]
+# a domain that is defined
+STARTS = ["virDomainCreate", "virDomainCreateWithFlags", "virDomainCreateWithFiles"]
+TAKES_XML = [name for name in INTERPOSED if name not in GIVES_XML + DEVICE + NO_XML + STARTS]

@@ -39,6 +39,7 @@ spm_report_error(virConnectPtr conn, const GError *error)
         [SPM_ERROR_DOCUMENT] = VIR_ERR_XML_ERROR,
         [SPM_ERROR_XML] = VIR_ERR_XML_ERROR,
         [SPM_ERROR_CONFIG] = VIR_ERR_CONFIG_UNSUPPORTED,
+        [SPM_ERROR_DEVICE] = VIR_ERR_CONFIG_UNSUPPORTED,
     };
 
     spm_report(conn, codes[error->code], error->message);

@@ -12,7 +12,7 @@
 #include "spm_translate.h"
 #include "spm_xml.h"
 
-/* Where the emulator cannot be asked: it is on another host, or libvirt is to say that it is not there. */
+/* What a new domain gets where its emulator cannot be asked. */
 #define SPM_DEVICE_UNASKED "spm-memory"
 
 /* FALSE when the hypervisor runs on another host, as far as the connection's URI tells. */
@@ -76,31 +76,31 @@ spm_libvirt_runs(virConnectPtr conn, const char *emulator, const char *arch, GEr
 }
 
 /**
- * spm_emulator_device:
- * @def: a valid definition
- * @data: the connection that it came by
+ * spm_emulator_ask:
+ * @def: a definition
+ * @conn: the connection that it came by
+ * @unasked: the answer where the emulator cannot be asked: it is on another host, or its path leads to no
+ *   program, which libvirt is to say
  * @error: set on failure: SPM_ERROR_REPORTED when the connection may not have the emulator run, with
- * libvirt's error left; otherwise see spm_probe_emulator()
+ *   libvirt's error left; otherwise see spm_probe_emulator()
  *
- * A SpmQemuChooser. A path that leads to no program is left to libvirt to report. A program that has not been
- * asked yet is run only if libvirt runs it for the same connection.
+ * A program that has not been asked yet is run only if libvirt runs it for the same connection.
  *
  * Returns: (transfer none): QEMU's name of the device, or NULL
  */
 const char *
-spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error)
+spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unasked, GError **error)
 {
-    virConnectPtr conn = data;
     g_autofree char *emulator = NULL;
     g_autofree char *program = NULL;
     const char *device;
 
     if (!spm_is_here(conn))
-        return SPM_DEVICE_UNASKED;
+        return unasked;
     emulator = def->emulator ? g_strdup(def->emulator) : spm_default_emulator(conn, def);
     program = spm_real_program(emulator);
     if (!program)
-        return SPM_DEVICE_UNASKED;
+        return unasked;
     device = spm_probe_recall(program);
     if (device)
         return device;
@@ -108,4 +108,20 @@ spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error)
     if (def->emulator && !spm_libvirt_runs(conn, emulator, def->arch, error))
         return NULL;
     return spm_probe_cached(program, error);
+}
+
+/**
+ * spm_emulator_device:
+ * @def: a valid definition
+ * @data: the connection that it came by
+ * @error: set on failure: see spm_emulator_ask()
+ *
+ * A SpmQemuChooser for a domain that comes in.
+ *
+ * Returns: (transfer none): QEMU's name of the device, or NULL
+ */
+const char *
+spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error)
+{
+    return spm_emulator_ask(def, data, SPM_DEVICE_UNASKED, error);
 }

@@ -59,6 +59,8 @@ gboolean spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock
 gboolean spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock);
 gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock);
 char *spm_out(char *xml);
+const char *spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unasked,
+                             GError **error);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
 gboolean spm_contents_move(virDomainPtr domain);
 gboolean spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags);

@@ -7,9 +7,9 @@
  *   SPM_INTERPOSED_OPTIONAL(...), SPM_OPTIONAL(...)  the same, of functions that libvirt may lack
  * No include guard, for that reason.
  *
- * Whatever takes a document, saves a domain, or changes a device passes the gate (gate.c) before the plugin
- * does anything for it. What gives a document is called first, and libvirt has then let the connection have
- * it.
+ * Whatever takes a document, starts or saves a domain, or changes a device passes the gate (gate.c) before
+ * the plugin does anything for it. What gives a document is called first, and libvirt has then let the
+ * connection have it.
  *
  * The virDomainMigrate*3 functions, virSetErrorLogPriorityFunc and the last two are private, yet every
  * libvirt from 9.0 to 12.8 exports them for its own daemons (src/libvirt_internal.h, src/util/virerror.h),
@@ -25,6 +25,12 @@ SPM_INTERPOSED(virDomainPtr, virDomainCreateXMLWithFiles,
 SPM_INTERPOSED(virDomainPtr, virDomainCreateLinux, (virConnectPtr conn, const char *xml, unsigned int flags))
 SPM_INTERPOSED(char *, virConnectDomainXMLToNative,
                (virConnectPtr conn, const char *format, const char *xml, unsigned int flags))
+
+/* A defined domain is started. */
+SPM_INTERPOSED(int, virDomainCreate, (virDomainPtr domain))
+SPM_INTERPOSED(int, virDomainCreateWithFlags, (virDomainPtr domain, unsigned int flags))
+SPM_INTERPOSED(int, virDomainCreateWithFiles,
+               (virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags))
 
 /* A domain goes out. */
 SPM_INTERPOSED(char *, virDomainGetXMLDesc, (virDomainPtr domain, unsigned int flags))
@@ -123,6 +129,8 @@ SPM_CALLED(char *, virConnectGetDomainCapabilities,
             const char *virttype, unsigned int flags))
 SPM_CALLED(virConnectPtr, virDomainGetConnect, (virDomainPtr domain))
 SPM_CALLED(int, virDomainIsActive, (virDomainPtr domain))
+SPM_CALLED(int, virDomainHasManagedSaveImage, (virDomainPtr domain, unsigned int flags))
+SPM_CALLED(int, virDomainFree, (virDomainPtr domain))
 SPM_CALLED(virDomainSnapshotPtr, virDomainSnapshotLookupByName,
            (virDomainPtr domain, const char *name, unsigned int flags))
 SPM_CALLED(int, virDomainSnapshotFree, (virDomainSnapshotPtr snapshot))

@@ -9,8 +9,13 @@
  *   FAKE_EMULATOR  the default emulator
  *   FAKE_DENIED    the error number for which no emulator's capabilities are told
  *   FAKE_SAVED     a file with the XML that saved domains, snapshots and checkpoints have
+ *   FAKE_SECRET    text of a domain's XML that is shown with VIR_DOMAIN_XML_SECURE only
+ *   FAKE_UNREADABLE  no XML of a domain is given that is asked for with these flags
+ *   FAKE_CHANGING  the XML of a domain is another one each time
  *
  * What it is asked, rather than told to do, is on its standard error. */
+
+#define _GNU_SOURCE /* asprintf */
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +58,24 @@ saved(const char *function, const void *other)
     return other ? strdup(other) : NULL;
 }
 
+/* A domain's XML, as far as it is shown. */
+static char *
+shown(const char *domain, unsigned int flags)
+{
+    static int count;
+    const char *secret = getenv("FAKE_SECRET"), *unreadable = getenv("FAKE_UNREADABLE");
+    char *xml = NULL, *place;
+
+    if (unreadable && flags == (unsigned int)atoi(unreadable))
+        return NULL;
+    if (asprintf(&xml, "%s%.*s", domain, getenv("FAKE_CHANGING") ? ++count : 0, "\n\n\n\n\n\n\n\n") < 0)
+        abort();
+    place = secret && !(flags & VIR_DOMAIN_XML_SECURE) ? strstr(xml, secret) : NULL;
+    if (place)
+        memmove(place, place + strlen(secret), strlen(place + strlen(secret)) + 1);
+    return xml;
+}
+
 static void *
 record(const char *function, const char *xml)
 {
@@ -88,7 +111,12 @@ OBJECT(virDomainPtr, virDomainCreateLinux, (virConnectPtr conn, const char *xml,
 #endif
 TEXT(virConnectDomainXMLToNative,
      (virConnectPtr conn, const char *format, const char *xml, unsigned int flags), XML)
-char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) { asked(__func__); return strdup((void *)domain); }
+char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags) { asked(__func__); return shown((void *)domain, flags); }
+NUMBER(virDomainCreate, (virDomainPtr domain), record(__func__, "started\n"))
+NUMBER(virDomainCreateWithFlags, (virDomainPtr domain, unsigned int flags), record(__func__, "started\n"))
+NUMBER(virDomainCreateWithFiles,
+       (virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags), record(__func__, "started\n"))
+NUMBER(virDomainFree, (virDomainPtr domain), (asked(__func__), 1))
 char *virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigned int flags) { return saved(__func__, file); }
 char *virDomainManagedSaveGetXMLDesc(virDomainPtr domain, unsigned int flags) { return saved(__func__, domain); }
 char *virDomainSnapshotGetXMLDesc(virDomainSnapshotPtr snapshot, unsigned int flags) { return saved(__func__, snapshot); }
@@ -234,6 +262,13 @@ int
 virDomainIsActive(virDomainPtr domain)
 {
     return strstr((const char *)domain, "id='1'") != NULL;
+}
+
+int
+virDomainHasManagedSaveImage(virDomainPtr domain, unsigned int flags)
+{
+    asked(__func__);
+    return getenv("FAKE_SAVED") != NULL;
 }
 
 int

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Wrappers of functions that start a defined domain.
+ *
+ * A domain keeps the device that its emulator had when it was defined, and may outlive that emulator. So a
+ * start looks whether the emulator still has the stored device, and if it has the other one, defines the
+ * domain with that. This is the one place where the plugin reads a domain and defines it: what another client
+ * defines between the two would be lost, so the domain is read once more right before, and the start refused
+ * if it changed. A saved state cannot have another device, and is refused where the emulator lacks its own.
+ *
+ * Where the plugin cannot know, because the client may not read the domain or the emulator cannot be asked,
+ * the domain is started as it is: nothing is lost when that fails. */
+
+#include <stdlib.h>
+
+#include <libvirt/virterror.h>
+
+#include "plugin.h"
+#include "spm_translate.h"
+
+/**
+ * SpmStart:
+ * @conn: the connection of the call
+ * @options: how a device is chosen for the connection
+ * @stored: (nullable): the device that the domain or its saved state has; NULL when it has no SPM
+ * @present: the device that its emulator has
+ */
+typedef struct {
+    virConnectPtr conn;
+    SpmQemuOptions options;
+    const char *stored;
+    const char *present;
+} SpmStart;
+
+/* A SpmQemuChooser: where the emulator cannot be asked, what is stored counts. */
+static const char *
+spm_choose_for_start(const SpmDomainDef *def, gpointer data, GError **error)
+{
+    const SpmStart *start = data;
+
+    return spm_emulator_ask(def, start->conn, start->stored, error);
+}
+
+/* Finds the two devices for what libvirt has, @xml. Returns FALSE, with libvirt's error left, when the
+ * emulator has neither device. */
+static gboolean
+spm_look_at(const char *xml, SpmStart *start)
+{
+    SpmQemuOptions options = start->options;
+    g_autoptr(GError) error = NULL;
+
+    if (!spm_translate_device(xml, &start->stored, NULL) || !start->stored)
+        return TRUE;
+    if (options.choose) {
+        options.choose = spm_choose_for_start;
+        options.data = start;
+    }
+    start->present = spm_translate_choose(xml, &options, &error);
+    if (start->present)
+        return TRUE;
+    start->present = start->stored;
+    if (!g_error_matches(error, SPM_ERROR, SPM_ERROR_DEVICE))
+        return TRUE;
+    spm_report_error(start->conn, error);
+    return FALSE;
+}
+
+static gboolean
+spm_look(char *xml, SpmStart *start)
+{
+    gboolean looked = !xml || spm_look_at(xml, start);
+
+    free(xml);
+    return looked;
+}
+
+/* FALSE, with libvirt's error left, when the saved state has a device that the emulator lacks. */
+static gboolean
+spm_saved_state_starts(virDomainPtr domain, SpmStart *start)
+{
+    g_autofree char *message = NULL;
+
+    if (!spm_look(spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), start))
+        return FALSE;
+    if (g_strcmp0(start->present, start->stored) == 0)
+        return TRUE;
+    message =
+        g_strdup_printf("the saved state of this domain has QEMU's device '%s' for <memory model='spm'>, "
+                        "which its emulator lacks (it has '%s'); start it with an emulator that has '%s', "
+                        "or discard the saved state (virsh managedsave-remove)",
+                        start->stored, start->present, start->stored);
+    spm_report(start->conn, VIR_ERR_OPERATION_UNSUPPORTED, message);
+    return FALSE;
+}
+
+/* All that libvirt keeps of a domain. */
+static char *
+spm_dump(virDomainPtr domain)
+{
+    return spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+}
+
+/* FALSE, with libvirt's error left, when @domain is not @xml any more. */
+static gboolean
+spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
+{
+    char *again = spm_dump(domain);
+    gboolean same = g_strcmp0(xml, again) == 0;
+
+    if (again && !same)
+        spm_report(start->conn, VIR_ERR_OPERATION_FAILED,
+                   "the domain was changed while it was given the device that its emulator has for "
+                   "<memory model='spm'>; start it again");
+    free(again);
+    return same;
+}
+
+/* What is to be defined in place of @xml, or NULL with libvirt's error left. */
+static char *
+spm_with_present_device(const char *xml, const SpmStart *start)
+{
+    SpmQemuOptions options = start->options;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *shown = spm_translate_out(xml, &error);
+    char *stock;
+
+    options.device = start->present;
+    options.choose = NULL;
+    stock = shown ? spm_translate_in(shown, &options, &error) : NULL;
+    if (!stock)
+        spm_report_error(start->conn, error);
+    return stock;
+}
+
+static gboolean
+spm_define_anew(virDomainPtr domain, const SpmStart *start)
+{
+    char *xml = spm_dump(domain);
+    g_autofree char *stock = xml ? spm_with_present_device(xml, start) : NULL;
+    gboolean unchanged = stock && spm_is_unchanged(domain, xml, start);
+    virDomainPtr defined = unchanged ? spm_libvirt()->virDomainDefineXML(start->conn, stock) : NULL;
+
+    free(xml);
+    if (defined)
+        spm_libvirt()->virDomainFree(defined);
+    return defined != NULL;
+}
+
+static gboolean
+spm_definition_starts(virDomainPtr domain, SpmStart *start)
+{
+    if (!spm_look(spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), start))
+        return FALSE;
+    /* libvirt refuses to start one that runs */
+    if (g_strcmp0(start->present, start->stored) == 0 || spm_libvirt()->virDomainIsActive(domain) != 0)
+        return TRUE;
+    return spm_define_anew(domain, start);
+}
+
+/* Sees to it that @domain, which is to be started, has the device that its emulator has. Returns FALSE, with
+ * libvirt's error left, when it is not to be started. */
+static gboolean
+spm_may_start(virDomainPtr domain, unsigned int flags)
+{
+    SpmStart start = { .conn = spm_connection(domain) };
+
+    if (!spm_options(start.conn, &start.options) || !spm_gate(start.conn))
+        return TRUE;
+    if (!(flags & VIR_DOMAIN_START_FORCE_BOOT) && spm_libvirt()->virDomainHasManagedSaveImage(domain, 0) > 0)
+        return spm_saved_state_starts(domain, &start);
+    return spm_definition_starts(domain, &start);
+}
+
+SPM_EXPORT int
+virDomainCreate(virDomainPtr domain)
+{
+    return spm_may_start(domain, 0) ? spm_libvirt()->virDomainCreate(domain) : -1;
+}
+
+SPM_EXPORT int
+virDomainCreateWithFlags(virDomainPtr domain, unsigned int flags)
+{
+    return spm_may_start(domain, flags) ? spm_libvirt()->virDomainCreateWithFlags(domain, flags) : -1;
+}
+
+SPM_EXPORT int
+virDomainCreateWithFiles(virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags)
+{
+    return spm_may_start(domain, flags)
+               ? spm_libvirt()->virDomainCreateWithFiles(domain, nfiles, files, flags)
+               : -1;
+}
