@@ -66,6 +66,25 @@ def test_who_may_write_passes(function, call):
     assert QUESTION in done.stderr and "value='spm-memory'" in done.stdout
 
 
+ELSEWHERE = ["qemu+unix:///session?socket=/tmp/mine", "qemu+ssh://other/system", "qemu://other/system",
+             "qemu:///system?socket=/tmp/mine", "qemu:///system?%73ocket=/tmp/mine", "qemu://me@:1234/system", "qemu+ext:///system?command=/tmp/mine", "no URI"]
+
+
+@pytest.mark.parametrize("uri", ELSEWHERE)
+@pytest.mark.parametrize("function", TAKES_XML + DEVICE + NO_XML)
+def test_nothing_is_done_for_who_has_a_daemon_pass_on_calls(function, uri, call, traps):
+    """The other daemon may be the client's own, and say what the client likes."""
+    text = call_of(function, traps.domain, traps)
+    done = call(function, text, program="libvirtd", settings="", FAKE_URI=uri, domain=[traps.active])
+    assert "asked:" not in done.stderr and f"{function}:\n" in done.stdout
+    assert traps.sprung() == [] and "error domain" not in done.stdout and "capabilities:" not in done.stdout
+
+
+@pytest.mark.parametrize("uri", ["qemu:///system", "qemu:///session", "qemu:///system?no_verify=1"])
+def test_a_daemon_serves_its_own_connections(uri, call):
+    assert "value='spm-memory'" in call("virDomainDefineXML", SPM, program="libvirtd", FAKE_URI=uri).stdout
+
+
 def test_ordinary_documents_ask_nothing(call):
     assert "asked:" not in call("virDomainDefineXML", "<domain type='qemu'/>", program="libvirtd").stderr
 

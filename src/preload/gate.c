@@ -8,8 +8,14 @@
  * (virDomainCreateXML() and virDomainSaveImageDefineXML() look at the document first, which is why this one
  * is asked for all of them.)
  *
+ * A client may also name another daemon, its own for one, for this one to pass calls on to. What that one
+ * says about permissions and emulators counts for nothing here, and the call is passed on as it came.
+ *
  * A client that preloads the plugin acts with its own rights; the daemon that it talks to has the last word.
  * It is not asked here, as libvirt hands each error to the program's error handler, and most print it. */
+
+#include <stdlib.h>
+#include <string.h>
 
 #include <libvirt/virterror.h>
 
@@ -40,12 +46,25 @@ virSetErrorLogPriorityFunc(SpmErrorPriority function)
         spm_libvirt()->virSetErrorLogPriorityFunc(spm_error_priority);
 }
 
+/* FALSE when a daemon passes calls of @conn on to another one: the URI, by which a client opened it, names a
+ * host, a way of getting there, or a socket. */
+static gboolean
+spm_is_served_here(virConnectPtr conn)
+{
+    char *uri = spm_libvirt()->virConnectGetURI(conn);
+    g_autofree char *plain = uri ? g_uri_unescape_string(uri, NULL) : NULL;
+    const char *query = plain ? strchr(plain, '?') : NULL;
+
+    free(uri);
+    return plain && g_str_has_prefix(plain, "qemu:///") && !(query && strstr(query, "socket"));
+}
+
 /**
  * spm_gate:
  * @conn: the connection of the call
  *
- * Returns: FALSE when libvirt refuses all that would change something through @conn. The call then goes to
- * libvirt as it came, for libvirt to say so. TRUE outside a daemon
+ * Returns: FALSE when libvirt refuses all that would change something through @conn, or passes it on to
+ * another daemon. The call then goes to libvirt as it came, for libvirt to say so. TRUE outside a daemon
  */
 gboolean
 spm_gate(virConnectPtr conn)
@@ -54,6 +73,8 @@ spm_gate(virConnectPtr conn)
 
     if (!spm_is_daemon())
         return TRUE;
+    if (!spm_is_served_here(conn))
+        return FALSE;
     spm_asking = TRUE;
     spm_libvirt()->virDomainDefineXML(conn, NULL);
     answer = spm_libvirt()->virGetLastErrorCode();

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Wherever on the way from client to hypervisor the plugin is, and however often, the result is the same."""
+"""Whether the plugin is in the client, in the hypervisor's daemon or in both, the result is the same."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import libvirt
 import pytest
-from doors import DOORS, VIRSH
-from lab import Lab, assert_done, through_preloaded_python, through_python, through_virsh
+from doors import ALIAS, DOORS, VIRSH
+from lab import GIVING, Lab, Outcome, assert_done, through_preloaded_python, through_python, through_virsh
+from lxml import etree
 from stack import Stack
 
 # Private functions are called in daemons alone.
 OF_CLIENTS = [name for name in DOORS
               if DOORS[name].where == "client" or not name.startswith("virDomainMigrate")]
+
+# Without a document, which the daemon behind would not take.
+ALIASES = ["virDomainDetachDeviceAlias"]
 
 
 @dataclass(frozen=True)
@@ -45,23 +50,21 @@ def test_plugin_in_the_client(place: Place, lab: Lab) -> None:
     assert_done(lab, place.function, outcome)
 
 
-# One of each kind, through a daemon that hands on what it is asked to the daemon of the hypervisor, as virtproxyd
-# does: libvirt's remote driver is its back end. Debian builds no virtproxyd; libvirtd does the same for a URI that
-# names another socket.
-HANDED_ON = ["virDomainDefineXML", "virDomainCreateXML", "virConnectDomainXMLToNative", "virDomainGetXMLDesc",
+# One of each kind, through a libvirtd that passes calls on to the daemon that a client names to it.
+PASSED_ON = ["virDomainDefineXML", "virDomainCreateXML", "virConnectDomainXMLToNative", "virDomainGetXMLDesc",
              "virDomainSaveImageGetXMLDesc", "virDomainSaveFlags", "virDomainSnapshotCreateXML",
              "virDomainAttachDeviceFlags", "virDomainDetachDeviceAlias"]
-# Which daemons have the plugin: the proxy and the one behind it.
-CHAINS = {"proxy": ("traced_target", "plain_daemon"), "behind": ("plain_target", "traced"),
+# Which daemons have the plugin: the first one and the one behind it.
+CHAINS = {"first": ("traced_target", "plain_daemon"), "behind": ("plain_target", "traced"),
           "both": ("traced_target", "traced")}
 
 
 @pytest.fixture
 def chain(stack: Stack, function: str, where: str, request: pytest.FixtureRequest) -> Iterator[Lab]:
-    proxy, behind = (request.getfixturevalue(name) for name in CHAINS[where])
+    first, behind = (request.getfixturevalue(name) for name in CHAINS[where])
     name = f"qemu+unix:///system?socket={behind.folder}/run/libvirt-sock"
-    lab = Lab(behind, proxy, stack, [stack.plugin],
-              f"qemu+unix:///system?socket={proxy.folder}/run/libvirt-sock&name={quote(name, safe='')}")
+    lab = Lab(behind, first, stack, [stack.plugin],
+              f"qemu+unix:///system?socket={first.folder}/run/libvirt-sock&name={quote(name, safe='')}")
     try:
         lab.reach(DOORS[function].state)
         yield lab
@@ -69,10 +72,35 @@ def chain(stack: Stack, function: str, where: str, request: pytest.FixtureReques
         lab.clean()
 
 
-@pytest.mark.parametrize("where", CHAINS)
-@pytest.mark.parametrize("function", HANDED_ON)
-def test_plugin_in_a_proxy(function: str, where: str, chain: Lab) -> None:
+def passed(chain: Lab, function: str, where: str) -> Outcome:
     outcome = through_python(chain, function, chain.document(function))
     first = chain.source if where == "behind" else chain.target
     assert function in first.called()
-    assert_done(chain, function, outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("where", ["behind", "both"])
+@pytest.mark.parametrize("function", PASSED_ON)
+def test_plugin_in_the_daemon_behind(function: str, where: str, chain: Lab) -> None:
+    assert_done(chain, function, passed(chain, function, where))
+
+
+@pytest.mark.parametrize("where", ["first"])
+@pytest.mark.parametrize("function", [name for name in PASSED_ON if name in GIVING])
+def test_plugin_in_the_first_daemon_shows(function: str, where: str, chain: Lab) -> None:
+    assert_done(chain, function, passed(chain, function, where))
+
+
+@pytest.mark.parametrize("where", ["first"])
+@pytest.mark.parametrize("function", [name for name in PASSED_ON if name not in [*GIVING, *ALIASES]])
+def test_plugin_in_the_first_daemon_translates_nothing(function: str, where: str, chain: Lab) -> None:
+    """Nobody has looked there at what the client may do, and the daemon behind is whichever it likes."""
+    outcome = passed(chain, function, where)
+    assert outcome.code == libvirt.VIR_ERR_XML_ERROR and "'spm'" in outcome.error
+
+
+@pytest.mark.parametrize("where", ["first"])
+@pytest.mark.parametrize("function", ALIASES)
+def test_plugin_in_the_first_daemon_refuses_nothing(function: str, where: str, chain: Lab) -> None:
+    assert passed(chain, function, where).error == ""
+    assert ALIAS not in etree.fromstring(chain.held("stored")).xpath("devices/memory/alias/@name")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import doors
 import libvirt
@@ -18,9 +19,13 @@ from daemon import Daemon
 from doors import ALIAS, DOORS, NAME
 from lab import GIVING, Lab, Outcome, assert_shown, assert_stock, small_domain, titled
 from polkit import LIBVIRTD_CONF, Polkit
+from session import Session, home
 from stack import Stack
 from strace import done_by, general, traced
 from symbols import DEVICE as DEVICE_FUNCTIONS
+
+# What is imported for pytest to find it here.
+__all__ = ["home"]
 
 pytestmark = pytest.mark.stacks("patched", "stock")
 
@@ -87,13 +92,13 @@ def sprung(daemon: Daemon) -> list[int]:
     return [int(file.name.split(".")[0]) for file in files]
 
 
-def call_as(user: str, daemon: Daemon, function: str, document: str) -> Outcome:
+def call_as(user: str, daemon: Daemon, function: str, document: str, uri: str = "") -> Outcome:
     """Call a function as another user, who is not root: polkit lets root do all."""
     found = pwd.getpwnam(user)
     target = "" if DOORS[function].where == "target" else daemon.uri
     done = subprocess.run(
         ["setpriv", f"--reuid={found.pw_uid}", f"--regid={found.pw_gid}", "--clear-groups", "/usr/bin/python3", "-B",
-         str(daemon.folder / "doors.py"), function, daemon.uri, str(daemon.folder), target],
+         str(daemon.folder / "doors.py"), function, uri or daemon.uri, str(daemon.folder), target],
         input=document, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "HOME": "/"})
     if done.returncode == 0:
         return Outcome(done.stdout)
@@ -129,6 +134,25 @@ def test_who_may_only_read_has_no_program_run(
         assert sprung(limiting) == []
     finally:
         lab.clean()
+
+
+def test_who_brings_his_own_daemon_has_no_program_run(limiting: Daemon, stack: Stack, home: Path,
+                                                      tmp_path: Path) -> None:
+    """libvirtd passes calls on to any daemon that a client names, and asks polkit nothing about them. The emulator is
+    run by the client's own daemon, if at all."""
+    log = tmp_path / "trace"
+    with Session(stack, home, plugin=False) as session:
+        name = session.uri.replace("qemu:", "qemu+unix:")
+        uri = limiting.uri.replace("qemu:", "qemu+unix:") + f"&name={quote(name, safe='')}"
+        document = small_domain(stack, None).replace(str(stack.emulator), str(trap(limiting, stack, "passed")))
+        stock = re.sub("model=.spm.", "model='dimm'", document)
+        with traced(limiting, log):
+            refused = call_as(READER, limiting, "virDomainDefineXML", document, uri)
+            assert call_as(READER, limiting, "virDomainDefineXML", stock, uri).error == ""
+        assert refused.code == libvirt.VIR_ERR_XML_ERROR and "'spm'" in refused.error
+        session.virsh("undefine", NAME)
+        assert [name for kind, name in done_by(limiting, log) if kind == "program"] == []
+        sprung(limiting)
 
 
 @dataclass
