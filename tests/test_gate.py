@@ -110,6 +110,16 @@ def test_an_emulator_that_libvirt_cannot_run_is_not_run(call, traps):
     assert traps.sprung() == []
 
 
+def test_libvirt_is_asked_about_the_program_that_is_run(call, emulator, tmp_path):
+    """And not about a link, which may lead elsewhere when the program is run."""
+    path = emulator("echo 'name \"sp-mem\"'")
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    done = call("virDomainDefineXML", SPM.replace("/usr/bin/qemu-system-x86_64", str(link)), settings="")
+    assert f"capabilities: {path} " in done.stdout and "value='sp-mem'" in done.stdout
+    assert f"<emulator>{link}<" in done.stdout
+
+
 def test_the_gate_is_in_front_of_all_that_changes_something():
     """By the source: a wrapper calls libvirt's function only behind a function that asks."""
     asks = r"spm_(in|in_\w+|contents_move\w*|is_refused|has_carrier|may_start)\("

@@ -53,12 +53,15 @@ spm_real_program(const char *path)
     return g_steal_pointer(&real);
 }
 
-/* Whether libvirt runs @emulator for this connection: it has then done so, as its own user. */
+/* Whether libvirt runs @program for this connection: it has then done so, as its own user. It is asked by the
+ * real name: a link may lead to another program by then, and one below /proc does so for each that follows
+ * it. */
 static gboolean
-spm_libvirt_runs(virConnectPtr conn, const char *emulator, const char *arch, GError **error)
+spm_libvirt_runs(virConnectPtr conn, const char *program, const char *emulator, const char *arch,
+                 GError **error)
 {
     const SpmLibvirt *libvirt = spm_libvirt();
-    char *xml = libvirt->virConnectGetDomainCapabilities(conn, emulator, arch, NULL, NULL, 0);
+    char *xml = libvirt->virConnectGetDomainCapabilities(conn, program, arch, NULL, NULL, 0);
     int code;
 
     free(xml);
@@ -105,7 +108,7 @@ spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unaske
     if (device)
         return device;
     /* libvirt has just named its own choice, by the same function */
-    if (def->emulator && !spm_libvirt_runs(conn, emulator, def->arch, error))
+    if (def->emulator && !spm_libvirt_runs(conn, program, emulator, def->arch, error))
         return NULL;
     return spm_probe_cached(program, error);
 }
