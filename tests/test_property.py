@@ -5,18 +5,21 @@ The seed is printed when a test fails. SPM_SEED sets it, SPM_DOCUMENTS the numbe
 under AddressSanitizer and UndefinedBehaviorSanitizer: scripts/sanitize."""
 
 import collections
+import itertools
 import os
 import random
+import signal
 import subprocess
 
 import pytest
-from documents import NEW_LIBVIRT, OLD_LIBVIRT, TESTS
+from documents import NEW_LIBVIRT, OLD_LIBVIRT, TESTS, TRANSLATE, document
 from generate import Document, mutate
 from programs import BUILD
+from symbols import DEVICE, INTERPOSED
 
 SEED = int(os.environ.get("SPM_SEED", "20261122"))
 COUNT = int(os.environ.get("SPM_DOCUMENTS", "10000"))
-CORPUS = sorted((TESTS / "fuzz" / "corpus").iterdir())
+CORPORA = {"format": "corpus", "translate": "corpus", "preload": "corpus-preload"}
 
 
 def generated():
@@ -79,12 +82,65 @@ def test_damaged_documents_are_accepted_or_refused(version, damaged):
     check(verdicts(damaged, version), damaged)
 
 
-@pytest.mark.parametrize("target", ["format", "translate"])
-def test_what_fuzzing_found_is_replayed(target):
-    done = subprocess.run([BUILD / "tests" / f"replay-{target}", *CORPUS], capture_output=True, text=True,
+def corpus(target):
+    return sorted((TESTS / "fuzz" / CORPORA[target]).iterdir())
+
+
+def replay(target, *files):
+    return subprocess.run([BUILD / "tests" / f"replay-{target}", *files], capture_output=True, text=True,
                           errors="replace", timeout=600, check=False)
-    assert CORPUS and done.returncode == 0, done.stderr[-4000:]
 
 
-def test_the_corpus_stays_small():
-    assert len(CORPUS) < 200 and sum(path.stat().st_size for path in CORPUS) < 300 * 1024
+@pytest.mark.parametrize("target", CORPORA)
+def test_what_fuzzing_found_is_replayed(target):
+    done = replay(target, *corpus(target))
+    assert corpus(target) and done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize("folder,most", [("corpus", 200), ("corpus-preload", 60)])
+def test_the_corpus_stays_small(folder, most):
+    files = list((TESTS / "fuzz" / folder).iterdir())
+    assert len(files) < most and sum(path.stat().st_size for path in files) < 300 * 1024
+
+
+# as in fuzz/fuzz_preload.c
+DAEMON, READONLY, ACTIVE, REMOTE, OTHER, DENIED = (1 << bit for bit in range(6))
+MODES = [REMOTE, REMOTE | DAEMON, REMOTE | DAEMON | ACTIVE, DAEMON, DAEMON | DENIED, REMOTE | ACTIVE, REMOTE | OTHER,
+         DAEMON | READONLY, DAEMON | READONLY | ACTIVE]
+
+
+def call_input(function, mode, *texts, flags=0):
+    """An input of the target for the plugin."""
+    return bytes([INTERPOSED.index(function), mode, flags & 255, flags >> 8]) + b"\0".join(
+        text.encode() for text in texts)
+
+
+def document_of(function, text):
+    if function in DEVICE:
+        return "ua-spm0" if function.endswith("Alias") else "<memory model='spm'><alias name='ua-spm0'/></memory>"
+    for moment in "snapshot", "checkpoint":
+        if moment in function.lower():
+            return f"<domain{moment}><name>x</name>{text}</domain{moment}>"
+    return text
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_function_holds_the_laws_of_the_plugin(mode, documents, tmp_path):
+    """What fuzz_preload.c looks at, for each function with documents good and bad."""
+    stock = (TRANSLATE / "spm-single.old.xml").read_text()
+    # what would be lost, and what cannot be read
+    stored = [stock.replace("spm-memory", "sp-mem"), stock[:-20]]
+    texts = [document(name).read_text() for name in ("spm-single", "several-invalid")] + [stock, documents[0][0]]
+    files = []
+    for number, (function, text, domain) in enumerate(itertools.product(INTERPOSED, texts, stored)):
+        files.append(tmp_path / str(number))
+        files[-1].write_bytes(call_input(function, mode, document_of(function, text), domain, domain))
+    done = replay("preload", *files)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize("what,status", [("time", -signal.SIGPROF), ("memory", -signal.SIGABRT)])
+def test_a_slow_or_greedy_input_is_a_finding(what, status, tmp_path):
+    path = tmp_path / "input"
+    path.write_text(what)
+    assert replay("limits", path).returncode == status

@@ -2,13 +2,18 @@
 /* What a fuzz target defines: libFuzzer calls it with generated documents, replay.c with given ones.
  *
  *   CC=clang meson setup -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false build-fuzz
- *   ninja -C build-fuzz tests/fuzz-format tests/fuzz-translate
+ *   ninja -C build-fuzz tests/fuzz-format tests/fuzz-translate tests/fuzz-preload
  *   mkdir found
  *   build-fuzz/tests/fuzz-translate -dict=tests/fuzz/dictionary -max_len=4096 -max_total_time=1800 \
  *       found tests/fuzz/corpus tests/qemuxml2argvdata
  *
+ * The target for the plugin has inputs of its own kind, and a slow or greedy one is a finding as well:
+ *
+ *   build-fuzz/tests/fuzz-preload -dict=tests/fuzz/dictionary -max_len=32768 -max_total_time=1800 \
+ *       -timeout=2 -rss_limit_mb=2048 -malloc_limit_mb=512 found tests/fuzz/corpus-preload
+ *
  * The corpus is what such runs found, cut down to a file for each branch, and is replayed by
- * tests/test_property.py:
+ * tests/test_property.py, with limits of the same kind (replay.c):
  *
  *   build-fuzz/tests/fuzz-translate -set_cover_merge=1 -use_counters=0 NEW found tests/fuzz/corpus */
 

@@ -1,9 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* replay FILE...: give files to a fuzz target, without a fuzzer. */
+/* replay FILE...: give files to a fuzz target, without a fuzzer.
+ *
+ * A slow or greedy input is a finding as well as a crash: each has processor time and memory in proportion to
+ * its size, with room for sanitizers, and ends the program when it takes more. */
 
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 
 #include "fuzz.h"
+
+#define MIB ((gsize)1 << 20)
+
+/* Seconds, and seconds for each MiB of the input. */
+#define TIME_BASE 3
+#define TIME_RATE 10
+
+/* MiB, and MiB for each MiB of the input. AddressSanitizer holds up to 256 MiB back that were freed. */
+#define MEMORY_BASE 512
+#define MEMORY_RATE 256
+
+/* SIGPROF ends the program when the time is over. */
+static void
+limit_time(gsize size)
+{
+    const struct itimerval timer = { .it_value.tv_sec = (time_t)(TIME_BASE + size * TIME_RATE / MIB) };
+
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+static void
+check_memory(gsize size)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    if ((gsize)usage.ru_maxrss > 1024 * (MEMORY_BASE + size * MEMORY_RATE / MIB))
+        spm_fuzz_fail("memory in proportion to the input");
+}
 
 int
 main(int argc, char **argv)
@@ -18,7 +52,9 @@ main(int argc, char **argv)
             return 2;
         }
         fprintf(stderr, "%s\n", argv[i]);
+        limit_time(size);
         LLVMFuzzerTestOneInput((const uint8_t *)text, size);
+        check_memory(size);
     }
     return 0;
 }

@@ -13,7 +13,8 @@
  *   FAKE_UNREADABLE  no XML of a domain is given that is asked for with these flags
  *   FAKE_CHANGING  the XML of a domain is another one each time
  *
- * What it is asked, rather than told to do, is on its standard error. */
+ * What it is asked, rather than told to do, is on its standard error. A program that has loaded it itself may
+ * listen instead, see fake_libvirt.h. */
 
 #define _GNU_SOURCE /* asprintf */
 
@@ -25,6 +26,8 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include "fake_libvirt.h"
+
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
 #define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
 #define SPM_CALLED SPM_INTERPOSED
@@ -33,10 +36,22 @@
 
 static _Thread_local int last_error;
 
+FakeLibvirt fake_libvirt;
+
+/* What a listener says, or else the environment. */
+static const char *
+said(const char *listener, const char *variable)
+{
+    return fake_libvirt.told ? listener : getenv(variable);
+}
+
 static void
 asked(const char *function)
 {
-    fprintf(stderr, "asked: %s\n", function);
+    if (fake_libvirt.asked)
+        fake_libvirt.asked(function);
+    else
+        fprintf(stderr, "asked: %s\n", function);
 }
 
 /* The XML of what is saved, or @other without any. */
@@ -44,10 +59,14 @@ static char *
 saved(const char *function, const void *other)
 {
     const char *path = getenv("FAKE_SAVED");
-    FILE *file = path ? fopen(path, "r") : NULL;
-    char *xml = calloc(1, 1 << 20);
+    FILE *file = NULL;
+    char *xml = NULL;
 
     asked(function);
+    if (fake_libvirt.told)
+        return fake_libvirt.saved || other ? strdup(fake_libvirt.saved ? fake_libvirt.saved : other) : NULL;
+    file = path ? fopen(path, "r") : NULL;
+    xml = calloc(1, 1 << 20);
     if (file && xml && fread(xml, 1, (1 << 20) - 1, file) == 0)
         abort();
     if (file)
@@ -79,7 +98,10 @@ shown(const char *domain, unsigned int flags)
 static void *
 record(const char *function, const char *xml)
 {
-    printf("%s:\n%s", function, xml ? xml : "(null)\n");
+    if (fake_libvirt.told)
+        fake_libvirt.told(function, xml);
+    else
+        printf("%s:\n%s", function, xml ? xml : "(null)\n");
     return (void *)"object";
 }
 
@@ -87,7 +109,8 @@ static void *
 record_params(const char *function, virTypedParameterPtr params, int nparams)
 {
     for (int i = 0; i < nparams; i++) {
-        printf("%s:\n", params[i].field);
+        if (!fake_libvirt.told)
+            printf("%s:\n", params[i].field);
         record(function, params[i].value.s);
     }
     return (void *)"object";
@@ -205,13 +228,15 @@ NUMBER(virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint), (free(check
 virDomainPtr
 virDomainDefineXML(virConnectPtr conn, const char *xml)
 {
-    if (xml && !getenv("FAKE_READONLY"))
+    gboolean readonly = said(fake_libvirt.readonly, "FAKE_READONLY") != NULL;
+
+    if (xml && !readonly)
         return record(__func__, xml);
     if (xml)
         record(__func__, xml);
     else
         asked(__func__);
-    last_error = getenv("FAKE_READONLY") ? VIR_ERR_OPERATION_DENIED : VIR_ERR_INVALID_ARG;
+    last_error = readonly ? VIR_ERR_OPERATION_DENIED : VIR_ERR_INVALID_ARG;
     return NULL;
 }
 
@@ -236,7 +261,7 @@ virResetLastError(void)
 char *
 virConnectGetURI(virConnectPtr conn)
 {
-    const char *uri = getenv("FAKE_URI");
+    const char *uri = said(fake_libvirt.uri, "FAKE_URI");
 
     return strdup(uri ? uri : "qemu:///system");
 }
@@ -245,15 +270,17 @@ char *
 virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const char *arch,
                                 const char *machine, const char *virttype, unsigned int flags)
 {
-    const char *path = emulator ? emulator : getenv("FAKE_EMULATOR");
+    const char *path = emulator ? emulator : said(NULL, "FAKE_EMULATOR");
+    const char *denied = said(fake_libvirt.denied, "FAKE_DENIED");
     char xml[4096];
 
     asked(__func__);
-    last_error = getenv("FAKE_DENIED") ? atoi(getenv("FAKE_DENIED")) : VIR_ERR_OK;
+    last_error = denied ? atoi(denied) : VIR_ERR_OK;
     if (!path || last_error)
         return NULL;
-    printf("capabilities: %s %s %s %s\n", emulator ? emulator : "default", arch, machine ? machine : "any",
-           virttype ? virttype : "any");
+    if (!fake_libvirt.told)
+        printf("capabilities: %s %s %s %s\n", emulator ? emulator : "default", arch,
+               machine ? machine : "any", virttype ? virttype : "any");
     snprintf(xml, sizeof(xml), "<domainCapabilities><path>%s</path></domainCapabilities>", path);
     return strdup(xml);
 }
@@ -261,7 +288,7 @@ virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const 
 int
 virDomainIsActive(virDomainPtr domain)
 {
-    return strstr((const char *)domain, "id='1'") != NULL;
+    return fake_libvirt.told ? fake_libvirt.active : strstr((const char *)domain, "id='1'") != NULL;
 }
 
 int
@@ -283,17 +310,21 @@ __attribute__((format(printf, 6, 7))) void
 virReportErrorHelper(int domain, int code, const char *file, const char *function, size_t line,
                      const char *format, ...)
 {
+    g_autofree char *message = NULL;
     va_list args;
 
-    printf("error domain=%d code=%d ", domain, code);
     va_start(args, format);
-    vprintf(format, args);
+    message = g_strdup_vprintf(format, args);
     va_end(args);
-    putchar('\n');
+    if (fake_libvirt.refused)
+        fake_libvirt.refused(code, message);
+    else
+        printf("error domain=%d code=%d %s\n", domain, code, message);
 }
 
 void
 virDispatchError(virConnectPtr conn)
 {
-    printf("dispatched\n");
+    if (!fake_libvirt.refused)
+        printf("dispatched\n");
 }
