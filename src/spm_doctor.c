@@ -8,7 +8,9 @@
 
 #include "spm_doctor.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "qemu_spm_caps.h"
@@ -17,12 +19,15 @@
 #include "spm_firmware.h"
 #include "spm_probe.h"
 #include "spm_settings.h"
+#include "spm_stored.h"
 
 #define SPM_MODULE_NAME "libvirt-spm.so"
 
 typedef struct {
     const char *root;     /* where the host's file system begins */
     const char *emulator; /* the only one to look at, or NULL */
+    SpmSettings settings;
+    GHashTable *devices; /* of emulators that domains have, by path */
     GString *report;
     gboolean problem;
     gboolean firmware_passes; /* some image does */
@@ -37,6 +42,8 @@ typedef enum {
 static void spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static void spm_advise(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static void spm_command(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void spm_find_in_domain(SpmExam *exam, SpmFinding finding, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 
 static void
 spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...)
@@ -349,16 +356,15 @@ spm_examine_settings(SpmExam *exam)
     g_autofree char *name = spm_settings_path();
     g_autofree char *path = spm_path(exam, name);
     const SpmFault *fault;
-    SpmSettings settings;
 
-    spm_settings_load(path, &settings, faults);
+    spm_settings_load(path, &exam->settings, faults);
     for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
         spm_find(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
         spm_advise(exam, "correct it, and restart the daemon; libvirt-spm(7) has the settings");
-    if (settings.device)
-        spm_find(exam, SPM_NOTE, "every domain gets the device %s, by %s", settings.device, path);
-    if (settings.allow_contents_loss)
+    if (exam->settings.device)
+        spm_find(exam, SPM_NOTE, "every domain gets the device %s, by %s", exam->settings.device, path);
+    if (exam->settings.allow_contents_loss)
         spm_find(exam, SPM_NOTE, "guests whose SPM loses its contents may be saved and migrated, by %s",
                  path);
 }
@@ -446,6 +452,103 @@ spm_examine_uefi(SpmExam *exam)
     spm_advise(exam, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
 }
 
+/* ---- domains that outlived their emulator ---- */
+
+static gboolean
+spm_is_same_file(const char *one, const char *other)
+{
+    struct stat first, second;
+
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Leaves domains of other emulators than the only one to look at. */
+static char *
+spm_find_domain_emulator(const SpmExam *exam, const SpmStoredDomain *domain)
+{
+    g_autofree char *path = domain->emulator ? spm_path(exam, domain->emulator) : NULL;
+    g_autofree char *real = path ? realpath(path, NULL) : NULL;
+
+    if (!real || !g_file_test(real, G_FILE_TEST_IS_REGULAR) ||
+        !g_file_test(real, G_FILE_TEST_IS_EXECUTABLE) ||
+        (exam->emulator && !spm_is_same_file(real, exam->emulator)))
+        return NULL;
+    return g_steal_pointer(&real);
+}
+
+/* The device of an emulator, each of which is asked once; "" when it cannot be told, as was said then. */
+static const char *
+spm_device_of(SpmExam *exam, const char *emulator)
+{
+    g_autoptr(GError) error = NULL;
+    const char *device = g_hash_table_lookup(exam->devices, emulator);
+
+    if (device)
+        return device;
+    device = spm_probe_emulator(emulator, &error);
+    if (!device) {
+        spm_find(exam, SPM_PROBLEM, "a domain's %s", error->message);
+        device = "";
+    }
+    g_hash_table_insert(exam->devices, g_strdup(emulator), (gpointer)device);
+    return device;
+}
+
+/* A line that quotes what a client named. */
+static void
+spm_find_in_domain(SpmExam *exam, SpmFinding finding, const char *format, ...)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    va_list args;
+
+    va_start(args, format);
+    spm_faults_add_va(faults, SPM_ERROR_CONFIG, 0, NULL, format, args);
+    va_end(args);
+    spm_find(exam, finding, "%s", spm_faults_get(faults, 0)->message);
+}
+
+static void
+spm_examine_domain(SpmExam *exam, const char *path)
+{
+    g_auto(SpmStoredDomain) domain = { 0 };
+    g_autoptr(GError) error = NULL;
+    g_autofree char *emulator = NULL;
+    const char *device = exam->settings.device;
+
+    if (!spm_stored_domain_load(path, &domain, &error)) {
+        spm_find_in_domain(exam, SPM_NOTE, "%s is not understood: %s", path, error->message);
+        return;
+    }
+    emulator = domain.device ? spm_find_domain_emulator(exam, &domain) : NULL;
+    if (!emulator)
+        return;
+    if (!device)
+        device = spm_device_of(exam, emulator);
+    if (!*device || strcmp(device, domain.device) == 0)
+        return;
+    spm_find_in_domain(
+        exam, SPM_PROBLEM,
+        "the domain '%s' has the device %s, and its emulator has %s: libvirtd cannot start it by itself, as "
+        "it does at boot",
+        domain.name, domain.device, device);
+    spm_advise(exam, "start it by hand once, or define it again, which both give it the other device:");
+    spm_command(exam, "virsh dumpxml --inactive --security-info %s | virsh define /dev/stdin", domain.uuid);
+}
+
+/* Those of the system's libvirt. */
+static void
+spm_examine_domains(SpmExam *exam)
+{
+    g_autofree char *folder = spm_path(exam, SPM_SYSCONFDIR "/libvirt/qemu");
+    g_autoptr(GPtrArray) files = spm_stored_domain_files(folder);
+
+    exam->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < files->len; i++)
+        spm_examine_domain(exam, g_ptr_array_index(files, i));
+    g_clear_pointer(&exam->devices, g_hash_table_unref);
+}
+
 /**
  * spm_doctor_examine:
  * @root: where the host's file system begins, "/" most often
@@ -459,9 +562,9 @@ spm_examine_uefi(SpmExam *exam)
 gboolean
 spm_doctor_examine(const char *root, const char *emulator, GString *report)
 {
-    static void (*const checks[])(SpmExam *) = { spm_examine_libvirt, spm_examine_module,
+    static void (*const checks[])(SpmExam *) = { spm_examine_libvirt,  spm_examine_module,
                                                  spm_examine_settings, spm_examine_emulators,
-                                                 spm_examine_uefi };
+                                                 spm_examine_uefi,     spm_examine_domains };
     SpmExam exam = { .root = root, .emulator = emulator, .report = report };
 
     for (gsize i = 0; i < G_N_ELEMENTS(checks); i++)

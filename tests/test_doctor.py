@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+from documents import TRANSLATE
 from hosts import DROP_IN, ETC, MODULE, SYSCONFDIR, UNITS, in_sandbox
 from programs import BUILD, run
 from test_firmware import DROPS, PASSES
@@ -244,6 +245,87 @@ def test_uefi_firmware_by_its_descriptor(image, status, host, examine):
         "mapping": {"device": "flash", "executable": {"filename": "/usr/share/OVMF/OVMF.fd", "format": "raw"}}}))
     host.write("usr/share/OVMF/OVMF.fd", "").write_bytes((PASSES | DROPS)[image])
     assert examine(seabios="drops")[0] == status
+
+
+UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+STORED = (TRANSLATE / "spm-single.old.xml").read_text().replace(
+    "<name>spm-single</name>", f"<name>guest</name><uuid>{UUID}</uuid>")
+
+
+@pytest.fixture
+def stored(host, public_folder):
+    """Have libvirt store a domain whose emulator is that of examine, as libvirt finds it below the host's root."""
+    def store(text, name="guest", path="/usr/bin/qemu-system-x86_64"):
+        link = host.path(path)
+        if not link.is_symlink():
+            host.link(path, public_folder / "bin/qemu")
+        return host.write(f"{SYSCONFDIR}/libvirt/qemu/{name}.xml", text)
+    return store
+
+
+def found_in_domains(report):
+    return re.findall("^(?:problem|note) .*domain.*$", report, re.M)
+
+
+def test_domains_that_their_emulator_can_start(stored, examine):
+    stored(STORED)
+    stored("<domain type='qemu'><name>plain</name></domain>", "plain")
+    stored(STORED.replace("spm-memory", "sp-mem").replace("/usr/bin/qemu-system-x86_64", "/usr/bin/another"), "another")
+    status, report = examine()
+    assert status == 0 and found_in_domains(report) == []
+
+
+def test_a_domain_that_outlived_its_emulator(stored, examine):
+    """tests/e2e/test_start.py runs the command."""
+    stored(STORED)
+    stored(STORED.replace("spm-memory", "sp-mem").replace("guest", "other"), "other")
+    status, report = examine(["sp-mem"])
+    assert status == 3 and steps(report) == [(
+        "the domain 'guest' has the device spm-memory, and its emulator has sp-mem: libvirtd cannot start it by itself, as it "
+        "does at boot", "           -> start it by hand once, or define it again, which both give it the other device:\n"
+        f"                virsh dumpxml --inactive --security-info {UUID} | virsh define /dev/stdin\n")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user has settings of his own")
+def test_a_domain_whose_device_the_settings_changed(stored, host, examine):
+    stored(STORED)
+    host.write(f"{SYSCONFDIR}/libvirt/spm.conf", "[spm]\ndevice=sp-mem\n")
+    assert "the domain 'guest' has the device spm-memory, and its emulator has sp-mem: " in examine()[1]
+
+
+def test_an_emulator_of_domains_is_asked_once(stored, examine, public_folder):
+    for name in "a", "b":
+        stored(STORED.replace("guest", name), name)
+    status, report = examine(["pc-dimm"])
+    assert status == 3 and report.count("a domain's <emulator> '") == 1
+
+
+@pytest.mark.parametrize("name", ["$(reboot)", "a; reboot", "--help", "\x1b[2Jx", "x" * 5000, "'\n`reboot`"])
+def test_names_that_clients_chose_reach_no_shell(name, stored, examine):
+    stored(STORED.replace("<name>guest<", f"<name>{name if name.isprintable() else name.replace(chr(27), chr(155))}<"))
+    status, report = examine(["sp-mem"])
+    (found, _), = steps(report)
+    assert status == 3 and len(found) < 300 and found.isprintable()
+    assert commands(report) == [f"virsh dumpxml --inactive --security-info {UUID} | virsh define /dev/stdin"]
+
+
+@pytest.mark.parametrize("text", [
+    STORED.replace("</devices>", ""), STORED.replace(UUID, "$(reboot)"), "spm-memory <?xml?>",
+    "<network>spm-memory</network>"])
+def test_stored_files_that_are_something_else(text, stored, examine):
+    stored(text)
+    status, report = examine(["sp-mem"])
+    assert status == 0 and commands(report) == []
+    assert "$" not in report
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_RDWR), 1 << 40)])
+def test_stored_files_that_cannot_be_read(make, stored, examine):
+    path = stored(STORED)
+    path.unlink()
+    make(path)
+    status, report = examine(["sp-mem"])
+    assert status == 0 and re.search(r"^note     .*/guest.xml is not understood: it (is no regular|has more than)", report, re.M)
 
 
 HELP = """echo 'spm-memory options:

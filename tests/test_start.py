@@ -5,7 +5,7 @@
 import re
 
 import pytest
-from documents import TRANSLATE, document
+from documents import TRANSLATE
 from symbols import STARTS
 
 STOCK = (TRANSLATE / "spm-single.old.xml").read_text()

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Domains as libvirt stores them in files. They are what clients defined, so nothing in them is trusted. */
+
+#include "spm_stored.h"
+
+#include <string.h>
+
+#include "spm_firmware.h"
+#include "spm_translate.h"
+#include "spm_xml.h"
+
+/* What a client can have libvirt store in one domain: metadata of 4 MiB at a time, and few of those. */
+#define SPM_STORED_MAX_BYTES (64 * 1024 * 1024)
+
+static int
+spm_compare_names(gconstpointer one, gconstpointer other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+/**
+ * spm_stored_domain_files:
+ * @folder: where libvirt stores domains
+ *
+ * Returns: (transfer full): the paths of its files, in their order; none when it cannot be read
+ */
+GPtrArray *
+spm_stored_domain_files(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (g_str_has_suffix(name, ".xml"))
+            g_ptr_array_add(files, g_build_filename(folder, name, NULL));
+    }
+    g_ptr_array_sort(files, spm_compare_names);
+    return files;
+}
+
+/* A SpmQemuChooser, which is how a definition is seen. It chooses what is there. */
+static const char *
+spm_note_domain(const SpmDomainDef *def, gpointer data, GError **error)
+{
+    SpmStoredDomain *domain = data;
+    g_autofree char *uuid = spm_xml_content(spm_xml_find(def->root, "uuid"));
+
+    if (!def->name || !uuid || !g_uuid_string_is_valid(uuid)) {
+        g_set_error(error, SPM_ERROR, SPM_ERROR_DOCUMENT, "the domain has no name or no UUID");
+        return NULL;
+    }
+    domain->name = g_strdup(def->name);
+    domain->uuid = g_steal_pointer(&uuid);
+    domain->emulator = g_strdup(def->emulator);
+    return domain->device;
+}
+
+/**
+ * spm_stored_domain_load:
+ * @path: a file that libvirt stored a domain in
+ * @domain: (out): what is read
+ * @error: set on failure: it cannot be read, or is larger than any that libvirt stores
+ *
+ * Returns: FALSE on failure
+ */
+gboolean
+spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error)
+{
+    SpmQemuOptions options = { .choose = spm_note_domain, .data = domain };
+    g_autoptr(GBytes) bytes = spm_firmware_read(path, SPM_STORED_MAX_BYTES, error);
+    g_autofree char *xml = NULL;
+
+    memset(domain, 0, sizeof(*domain));
+    if (!bytes)
+        return FALSE;
+    xml = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    return spm_translate_device(xml, &domain->device, error) &&
+           (!domain->device || spm_translate_choose(xml, &options, error));
+}
+
+/**
+ * spm_stored_domain_clear:
+ * @domain: what spm_stored_domain_load() filled in
+ */
+void
+spm_stored_domain_clear(SpmStoredDomain *domain)
+{
+    g_free(domain->name);
+    g_free(domain->uuid);
+    g_free(domain->emulator);
+}

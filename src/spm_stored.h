@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Domains as libvirt stores them in files. */
+
+#pragma once
+
+#include "spm_error.h"
+
+/**
+ * SpmStoredDomain:
+ * @device: (nullable): QEMU's name of the device that the domain has; NULL: it has no SPM, and the rest is
+ * not filled in
+ * @name: what the domain is called
+ * @uuid: its UUID, which a shell may be given
+ * @emulator: (nullable): the path of its emulator
+ */
+typedef struct {
+    const char *device;
+    char *name;
+    char *uuid;
+    char *emulator;
+} SpmStoredDomain;
+
+GPtrArray *spm_stored_domain_files(const char *folder);
+gboolean spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error);
+void spm_stored_domain_clear(SpmStoredDomain *domain);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmStoredDomain, spm_stored_domain_clear)
