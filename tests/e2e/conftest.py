@@ -3,13 +3,16 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
 
 import libvirt
 import pytest
 from daemon import Daemon
 from domains import Defined, keep_evidence
 from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary
+from matrix_guest import part
 from stack import Stack
 
 # What is imported for pytest to find it here.
@@ -17,6 +20,7 @@ __all__ = ["facts", "hugepages", "matrix", "pytest_terminal_summary"]
 
 LOSSY = "[spm]\ncontents_loss=allow\n"
 STACKS = ("patched", "stock")
+Part = TypeVar("Part")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,17 +60,35 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         result.sections.append(("logs", str(folder)))
 
 
-@pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest) -> Stack:
-    """The parts under test. A missing one is a failure where the tests must run."""
+def find(part: Callable[[], Part]) -> Part:
+    """What a test needs. Without it, it fails where the tests must run."""
     try:
         if "SPM_SANDBOX" not in os.environ:
             raise LookupError("libvirtd is started inside scripts/sandbox only; scripts/check e2e does it")
-        return getattr(Stack, request.config.getoption("--stack"))()
+        return part()
     except LookupError as error:
         if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """The parts under test."""
+    return find(getattr(Stack, request.config.getoption("--stack")))
+
+
+@pytest.fixture(scope="session")
+def both_emulators() -> dict[str, Path]:
+    """By the device that they have: our QEMU, and the stock one of a new distribution, as its libvirtd finds them."""
+    return {"spm-memory": find(lambda: part("emulator", "10.0")), "sp-mem": find(lambda: part("emulator", "11.1"))}
+
+
+@pytest.fixture
+def new_daemon() -> Iterator[Daemon]:
+    """A new distribution's libvirtd with the plugin, also where that is not the stack under test."""
+    with Daemon(find(Stack.stock)) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="session")
