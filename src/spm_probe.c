@@ -315,8 +315,8 @@ spm_probe_run(const char *emulator, const char *option, const char *value, GErro
 /**
  * spm_probe_emulator:
  * @emulator: the path of a QEMU
- * @error: set on failure. SPM_ERROR_CONFIG: it does not run or does not answer; SPM_ERROR_DEVICE: it has no
- * such device
+ * @error: set on failure. SPM_ERROR_CONFIG: it does not run or lists no device at all; SPM_ERROR_DEVICE: it
+ * has no such device
  *
  * See spm_probe_run().
  *
@@ -330,7 +330,7 @@ spm_probe_emulator(const char *emulator, GError **error)
 
     if (help && !device)
         g_set_error(
-            error, SPM_ERROR, SPM_ERROR_DEVICE,
+            error, SPM_ERROR, strstr(help, "name \"") ? SPM_ERROR_DEVICE : SPM_ERROR_CONFIG,
             "<emulator> '%s' has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; "
             "install QEMU 11.1 or newer, or one with libvirt-spm's patches",
             emulator);

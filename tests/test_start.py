@@ -35,7 +35,7 @@ def start(call, tmp_path):
 def with_emulator(emulator):
     """A domain of an emulator, which lists these devices."""
     def make(stored, *devices):
-        path = emulator("".join(f"echo 'name \"{device}\"'\n" for device in devices) or "exit 0")
+        path = emulator("".join(f"echo 'name \"{device}\"'\n" for device in devices))
         return STOCK.replace("'spm-memory'", f"'{stored}'").replace(EMULATOR, str(path))
     return make
 
@@ -110,9 +110,12 @@ def test_what_cannot_be_mended_is_left_to_libvirt(xml, start):
     assert started("virDomainCreate", output) and "virDomainDefineXML" not in output and "error domain" not in output
 
 
-def test_an_emulator_that_does_not_answer_keeps_nothing_from_starting(start, with_emulator, emulator):
+@pytest.mark.parametrize("answer", ["does not run", "exit 1", "echo no list"])
+def test_an_emulator_that_does_not_answer_keeps_nothing_from_starting(answer, start, with_emulator, emulator):
     xml = with_emulator("sp-mem")
-    emulator("true").with_name("qemu").write_text("")
+    program = emulator(answer)
+    if answer == "does not run":
+        program.write_text("")
     output, _ = start(xml, settings="")
     assert started("virDomainCreate", output) and "error domain" not in output
 
