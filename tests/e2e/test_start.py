@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +31,13 @@ STARTS = {
     "virDomainCreate": lambda domain: domain.create(),
     "virDomainCreateWithFlags": lambda domain: domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED),
 }
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 class Domain:
@@ -182,6 +190,22 @@ def test_a_saved_state_keeps_its_emulator(domain: Domain, stack: Stack) -> None:
     domain.daemon.call(command[1], NAME)
     domain.daemon.virsh("start", NAME)
     assert domain.stored == [OTHER[stack.device]]
+
+
+def test_libvirtd_itself_starts_what_is_stored(domain: Domain, stack: Stack) -> None:
+    """At boot, of which a file of its own tells libvirtd; a start by a client mends it."""
+    domain.pretend(OTHER[stack.device])
+    domain.define()
+    domain.daemon.call("autostart", NAME)
+    domain.replace(stack.emulator)
+    domain.daemon.stop()
+    (domain.daemon.folder / "run/qemu/autostarted").unlink(missing_ok=True)
+    domain.daemon.start()
+    log = domain.daemon.folder / "log/libvirtd.log"
+    wait_for(lambda: f"Failed to autostart VM '{NAME}'" in log.read_text())
+    assert domain.stored == [OTHER[stack.device]]
+    domain.daemon.call("start", "--paused", NAME)
+    assert domain.stored == [stack.device]
 
 
 def test_the_doctor_mends_domains(domain: Domain, stack: Stack, tmp_path: Path) -> None:
