@@ -5,9 +5,10 @@ import re
 
 import pytest
 from documents import TRANSLATE, document
-from symbols import DEVICE, NO_XML, STARTS, TAKES_XML
+from symbols import DEVICE, GIVES_XML, NO_XML, STARTS, TAKES_XML
 
 SPM = document("spm-single").read_text()
+STOCK = (TRANSLATE / "spm-single.old.xml").read_text()
 LOST = (TRANSLATE / "spm-single.old.xml").read_text().replace("spm-memory", "sp-mem")
 DAEMONS = ["libvirtd", "virtqemud", "virtproxyd"]
 VIR_ERR_OPERATION_DENIED = 29
@@ -80,9 +81,16 @@ def test_nothing_is_done_for_who_has_a_daemon_pass_on_calls(function, uri, call,
     assert traps.sprung() == [] and "error domain" not in done.stdout and "capabilities:" not in done.stdout
 
 
+@pytest.mark.parametrize("uri", ELSEWHERE)
+@pytest.mark.parametrize("function", GIVES_XML)
+def test_answers_of_other_daemons_are_not_looked_at(function, uri, call):
+    assert f"result: {STOCK}" in call(function, STOCK, program="libvirtd", FAKE_URI=uri).stdout
+
+
 @pytest.mark.parametrize("uri", ["qemu:///system", "qemu:///session", "qemu:///system?no_verify=1"])
 def test_a_daemon_serves_its_own_connections(uri, call):
     assert "value='spm-memory'" in call("virDomainDefineXML", SPM, program="libvirtd", FAKE_URI=uri).stdout
+    assert "model='spm'" in call("virDomainGetXMLDesc", STOCK, program="libvirtd", FAKE_URI=uri).stdout
 
 
 def test_ordinary_documents_ask_nothing(call):

@@ -241,16 +241,17 @@ spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml
 
 /**
  * spm_out:
+ * @conn: the connection of the call
  * @xml: (transfer full) (nullable): a document that libvirt gave
  *
  * Returns: (transfer full) (nullable): what is to be shown in its place
  */
 char *
-spm_out(char *xml)
+spm_out(virConnectPtr conn, char *xml)
 {
     char *shown;
 
-    if (!spm_libvirt()->armed || !xml || !spm_translate_out_concerns(xml))
+    if (!spm_libvirt()->armed || !xml || !spm_translate_out_concerns(xml) || spm_is_passed_on(conn))
         return xml;
     shown = spm_translate_out(xml, NULL);
     if (!shown)

@@ -46,17 +46,23 @@ virSetErrorLogPriorityFunc(SpmErrorPriority function)
         spm_libvirt()->virSetErrorLogPriorityFunc(spm_error_priority);
 }
 
-/* FALSE when a daemon passes calls of @conn on to another one: the URI, by which a client opened it, names a
- * host, a way of getting there, or a socket. */
-static gboolean
-spm_is_served_here(virConnectPtr conn)
+/**
+ * spm_is_passed_on:
+ * @conn: the connection of the call
+ *
+ * Returns: TRUE when a daemon passes calls of @conn on to another one: the URI, by which a client opened it,
+ * names a host, a way of getting there, or a socket
+ */
+gboolean
+spm_is_passed_on(virConnectPtr conn)
 {
-    char *uri = spm_libvirt()->virConnectGetURI(conn);
+    char *uri = spm_is_daemon() ? spm_libvirt()->virConnectGetURI(conn) : NULL;
     g_autofree char *plain = uri ? g_uri_unescape_string(uri, NULL) : NULL;
     const char *query = plain ? strchr(plain, '?') : NULL;
 
     free(uri);
-    return plain && g_str_has_prefix(plain, "qemu:///") && !(query && strstr(query, "socket"));
+    return spm_is_daemon() &&
+           (!plain || !g_str_has_prefix(plain, "qemu:///") || (query && strstr(query, "socket")));
 }
 
 /**
@@ -73,7 +79,7 @@ spm_gate(virConnectPtr conn)
 
     if (!spm_is_daemon())
         return TRUE;
-    if (!spm_is_served_here(conn))
+    if (spm_is_passed_on(conn))
         return FALSE;
     spm_asking = TRUE;
     spm_libvirt()->virDomainDefineXML(conn, NULL);

@@ -42,6 +42,7 @@ typedef struct {
 
 const SpmLibvirt *spm_libvirt(void);
 gboolean spm_is_daemon(void);
+gboolean spm_is_passed_on(virConnectPtr conn);
 gboolean spm_gate(virConnectPtr conn);
 
 /* Gets what libvirt has of a snapshot or checkpoint; NULL when there is none of that name. To be freed by
@@ -58,7 +59,7 @@ gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
 gboolean spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock);
 gboolean spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock);
 gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock);
-char *spm_out(char *xml);
+char *spm_out(virConnectPtr conn, char *xml);
 const char *spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unasked,
                              GError **error);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);

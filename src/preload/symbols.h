@@ -134,9 +134,11 @@ SPM_CALLED(int, virDomainFree, (virDomainPtr domain))
 SPM_CALLED(virDomainSnapshotPtr, virDomainSnapshotLookupByName,
            (virDomainPtr domain, const char *name, unsigned int flags))
 SPM_CALLED(int, virDomainSnapshotFree, (virDomainSnapshotPtr snapshot))
+SPM_CALLED(virConnectPtr, virDomainSnapshotGetConnect, (virDomainSnapshotPtr snapshot))
 SPM_CALLED(virDomainCheckpointPtr, virDomainCheckpointLookupByName,
            (virDomainPtr domain, const char *name, unsigned int flags))
 SPM_CALLED(int, virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint))
+SPM_CALLED(virConnectPtr, virDomainCheckpointGetConnect, (virDomainCheckpointPtr checkpoint))
 SPM_CALLED(void, virReportErrorHelper,
            (int domain, int code, const char *file, const char *function, size_t line, const char *format,
             ...))

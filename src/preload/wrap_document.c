@@ -61,31 +61,33 @@ virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags)
     char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
 
     /* what is sent to another host must be understood there without the plugin */
-    return flags & VIR_DOMAIN_XML_MIGRATABLE ? xml : spm_out(xml);
+    return flags & VIR_DOMAIN_XML_MIGRATABLE ? xml : spm_out(spm_connection(domain), xml);
 }
 
 SPM_EXPORT char *
 virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigned int flags)
 {
-    return spm_out(spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, flags));
+    return spm_out(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, flags));
 }
 
 SPM_EXPORT char *
 virDomainManagedSaveGetXMLDesc(virDomainPtr domain, unsigned int flags)
 {
-    return spm_out(spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, flags));
+    return spm_out(spm_connection(domain), spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, flags));
 }
 
 SPM_EXPORT char *
 virDomainSnapshotGetXMLDesc(virDomainSnapshotPtr snapshot, unsigned int flags)
 {
-    return spm_out(spm_libvirt()->virDomainSnapshotGetXMLDesc(snapshot, flags));
+    return spm_out(spm_libvirt()->virDomainSnapshotGetConnect(snapshot),
+                   spm_libvirt()->virDomainSnapshotGetXMLDesc(snapshot, flags));
 }
 
 SPM_EXPORT char *
 virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int flags)
 {
-    return spm_out(spm_libvirt()->virDomainCheckpointGetXMLDesc(checkpoint, flags));
+    return spm_out(spm_libvirt()->virDomainCheckpointGetConnect(checkpoint),
+                   spm_libvirt()->virDomainCheckpointGetXMLDesc(checkpoint, flags));
 }
 
 SPM_EXPORT int

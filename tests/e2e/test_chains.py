@@ -8,7 +8,8 @@ from urllib.parse import quote
 import libvirt
 import pytest
 from doors import ALIAS, DOORS, VIRSH
-from lab import GIVING, Lab, Outcome, assert_done, through_preloaded_python, through_python, through_virsh
+from lab import (GIVING, Lab, Outcome, assert_done, assert_stock, through_preloaded_python, through_python, through_virsh,
+                 titled)
 from lxml import etree
 from stack import Stack
 
@@ -87,8 +88,9 @@ def test_plugin_in_the_daemon_behind(function: str, where: str, chain: Lab) -> N
 
 @pytest.mark.parametrize("where", ["first"])
 @pytest.mark.parametrize("function", [name for name in PASSED_ON if name in GIVING])
-def test_plugin_in_the_first_daemon_shows(function: str, where: str, chain: Lab) -> None:
-    assert_done(chain, function, passed(chain, function, where))
+def test_plugin_in_the_first_daemon_shows_what_it_gets(function: str, where: str, chain: Lab) -> None:
+    shown = passed(chain, function, where).output
+    assert_stock(titled(shown), chain.stack, function)
 
 
 @pytest.mark.parametrize("where", ["first"])

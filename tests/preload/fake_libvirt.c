@@ -222,6 +222,8 @@ NUMBER(virDomainSnapshotFree, (virDomainSnapshotPtr snapshot), (free(snapshot), 
 OBJECT(virDomainCheckpointPtr, virDomainCheckpointLookupByName,
        (virDomainPtr domain, const char *name, unsigned int flags), saved(__func__, NULL))
 NUMBER(virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint), (free(checkpoint), 1))
+OBJECT(virConnectPtr, virDomainSnapshotGetConnect, (virDomainSnapshotPtr snapshot), "QEMU")
+OBJECT(virConnectPtr, virDomainCheckpointGetConnect, (virDomainCheckpointPtr checkpoint), "QEMU")
 /* clang-format on */
 
 /* As libvirt's, it looks at the connection first, and at the document next. */
