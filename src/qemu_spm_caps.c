@@ -87,6 +87,21 @@ spm_qemu_device_find(const char *device)
 }
 
 /**
+ * spm_qemu_set_no_device:
+ * @error: where the error goes
+ * @code: its code
+ * @emulator: an emulator that has neither device
+ */
+void
+spm_qemu_set_no_device(GError **error, SpmErrorCode code, const char *emulator)
+{
+    g_set_error(error, SPM_ERROR, (int)code,
+                "<emulator> '%s' has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; "
+                "install QEMU 11.1 or newer, or one with libvirt-spm's patches",
+                emulator);
+}
+
+/**
  * spm_qemu_device_moves_contents:
  * @device: QEMU's name of a device that provides specific purpose memory
  *

@@ -329,10 +329,7 @@ spm_probe_emulator(const char *emulator, GError **error)
     const char *device = help ? spm_probe_parse(help) : NULL;
 
     if (help && !device)
-        g_set_error(
-            error, SPM_ERROR, strstr(help, "name \"") ? SPM_ERROR_DEVICE : SPM_ERROR_CONFIG,
-            "<emulator> '%s' has no device for <memory model='spm'>, neither 'spm-memory' nor 'sp-mem'; "
-            "install QEMU 11.1 or newer, or one with libvirt-spm's patches",
-            emulator);
+        spm_qemu_set_no_device(error, strstr(help, "name \"") ? SPM_ERROR_DEVICE : SPM_ERROR_CONFIG,
+                               emulator);
     return device;
 }

@@ -16,7 +16,6 @@
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
-#include "spm_probe.h"
 #include "spm_settings.h"
 
 #define SPM_CACHE_GROUP "emulator"
@@ -205,15 +204,16 @@ spm_probe_recall(const char *emulator)
 /**
  * spm_probe_cached:
  * @emulator: see spm_probe_recall()
- * @error: set on failure, see spm_probe_emulator()
+ * @ask: what tells the device; called only once for an emulator, but each time for a script, as what that
+ * starts may change while it stays the same
+ * @error: set on failure, by @ask
  *
- * spm_probe_emulator(), for which an emulator is run only once. A script is run each time: what it starts may
- * change while it stays the same. May be called by several threads, which do not wait for each other.
+ * May be called by several threads, which do not wait for each other.
  *
  * Returns: (transfer none): the name of its device, or NULL
  */
 const char *
-spm_probe_cached(const char *emulator, GError **error)
+spm_probe_cached(const char *emulator, SpmProbeAsk ask, GError **error)
 {
     g_autofree char *identity = spm_file_identity(emulator);
     g_autofree char *identity_after = NULL;
@@ -221,7 +221,7 @@ spm_probe_cached(const char *emulator, GError **error)
 
     if (device)
         return device;
-    device = spm_probe_emulator(emulator, error);
+    device = ask(emulator, error);
     identity_after = spm_file_identity(emulator);
     /* replaced while it ran: the answer may be of either file */
     if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_is_binary(emulator))

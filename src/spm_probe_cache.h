@@ -5,5 +5,8 @@
 
 #include <glib.h>
 
+/* spm_scan_emulator() or spm_probe_emulator(). */
+typedef const char *(*SpmProbeAsk)(const char *emulator, GError **error);
+
 const char *spm_probe_recall(const char *emulator);
-const char *spm_probe_cached(const char *emulator, GError **error);
+const char *spm_probe_cached(const char *emulator, SpmProbeAsk ask, GError **error);

@@ -8,7 +8,9 @@
 #include <libxml/parser.h>
 
 #include "plugin.h"
+#include "spm_probe.h"
 #include "spm_probe_cache.h"
+#include "spm_scan.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 
@@ -110,7 +112,7 @@ spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unaske
     /* libvirt has just named its own choice, by the same function */
     if (def->emulator && !spm_libvirt_runs(conn, program, emulator, def->arch, error))
         return NULL;
-    return spm_probe_cached(program, error);
+    return spm_probe_cached(program, spm_is_daemon() ? spm_scan_emulator : spm_probe_emulator, error);
 }
 
 /**

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which device for specific purpose memory an emulator has, without running it.
+ *
+ * QEMU registers a type by its name, which is a string of its own in the program: NUL-terminated, and behind
+ * the NUL of another one. A QEMU for another architecture, or built without the device, may have the name as
+ * well, since QAPI names the kinds of all memory devices; a domain of such an emulator does not start, and
+ * QEMU says why. A script has no such strings, and what it starts is not known. */
+
+#define _GNU_SOURCE /* memmem */
+
+#include "spm_scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qemu_spm_caps.h"
+
+#define SPM_SCAN_BYTES 65536
+/* More than a name and the two NULs around it have: what is kept of the bytes before those that are read
+ * next. */
+#define SPM_SCAN_KEEP 32
+
+static const char spm_elf[] = { 0x7f, 'E', 'L', 'F' };
+
+/* TRUE when @name is a string of its own in the bytes. */
+static gboolean
+spm_scan_has(const char *bytes, gsize len, const char *name)
+{
+    gsize size = strlen(name) + 1;
+    const char *found = bytes;
+
+    while ((found = memmem(found, len - (gsize)(found - bytes), name, size))) {
+        if (found > bytes && found[-1] == '\0')
+            return TRUE;
+        found++;
+    }
+    return FALSE;
+}
+
+/* Opens a regular file, or sets errno. What is no regular file is not waited for. */
+static int
+spm_scan_open(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat info;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+        return fd;
+    close(fd);
+    errno = ENOEXEC;
+    return -1;
+}
+
+/* Reads as much as there is, up to @len bytes. */
+static gssize
+spm_scan_read(int fd, char *bytes, gsize len)
+{
+    gsize done = 0;
+
+    while (done < len) {
+        ssize_t count = read(fd, bytes + done, len - done);
+
+        if (count == 0 || (count < 0 && errno != EINTR))
+            return count < 0 ? -1 : (gssize)done;
+        done += count > 0 ? (gsize)count : 0;
+    }
+    return (gssize)done;
+}
+
+/* The lowest index of a device whose name is in the file; G_MAXSIZE when there is none; -1 as a gssize, with
+ * errno set, when it cannot be read or is no program. */
+static gssize
+spm_scan_file(int fd)
+{
+    g_autofree char *bytes = g_malloc(SPM_SCAN_KEEP + SPM_SCAN_BYTES);
+    gssize best = G_MAXSSIZE, count;
+    gboolean begun = FALSE;
+
+    memset(bytes, 0, SPM_SCAN_KEEP);
+    while ((count = spm_scan_read(fd, bytes + SPM_SCAN_KEEP, SPM_SCAN_BYTES)) > 0) {
+        const char *name;
+
+        if (!begun &&
+            (count < (gssize)sizeof(spm_elf) || memcmp(bytes + SPM_SCAN_KEEP, spm_elf, sizeof(spm_elf))))
+            break;
+        begun = TRUE;
+        for (gsize i = 0; (gssize)i < best && (name = spm_qemu_device_name(i)); i++) {
+            if (spm_scan_has(bytes, SPM_SCAN_KEEP + (gsize)count, name))
+                best = (gssize)i;
+        }
+        memmove(bytes, bytes + count, SPM_SCAN_KEEP);
+    }
+    if (count >= 0 && !begun)
+        errno = ENOEXEC;
+    return count < 0 || !begun ? -1 : best;
+}
+
+/**
+ * spm_scan_emulator:
+ * @emulator: the path of a QEMU
+ * @error: set on failure. SPM_ERROR_CONFIG: it cannot be read, or is a script; SPM_ERROR_DEVICE: it has no
+ * such device
+ *
+ * Reads the file once, and never more than a part of it into memory.
+ *
+ * Returns: (transfer none): the name of its device, or NULL
+ */
+const char *
+spm_scan_emulator(const char *emulator, GError **error)
+{
+    int fd = spm_scan_open(emulator);
+    gssize index = fd < 0 ? -1 : spm_scan_file(fd);
+    int number = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (index < 0 && number == ENOEXEC)
+        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
+                    "<emulator> '%s' is not a program itself, as a script is not, so that its device is not "
+                    "known; name "
+                    "the emulator that it starts, or set device in spm.conf",
+                    emulator);
+    else if (index < 0)
+        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
+                    "<emulator> '%s' cannot be read: %s; set device in spm.conf", emulator,
+                    g_strerror(number));
+    else if (!spm_qemu_device_name((gsize)index))
+        spm_qemu_set_no_device(error, SPM_ERROR_DEVICE, emulator);
+    return index < 0 ? NULL : spm_qemu_device_name((gsize)index);
+}
