@@ -49,6 +49,16 @@ class Stack:
                    guest=inside / "guest", ovmf=Path("/usr/share/OVMF"), tracer=inside / "tests/trace-libvirt.so",
                    device="sp-mem", firmware="ovmf", root=root, old=False)
 
+    def pretend(self, path: Path, device: str) -> None:
+        """Put a program there that is the emulator, but for the name of its device, which is another one."""
+        name = self.device.encode()
+        program = self.outside(self.emulator).read_bytes()
+        assert b"\0" + name + b"\0" in program
+        path.unlink(missing_ok=True)
+        path.write_bytes(program.replace(b"\0" + name + b"\0", b"\0" + name.replace(b"-", b"_") + b"\0")
+                         + f"\0{device}\0".encode())
+        path.chmod(0o755)
+
     def outside(self, path: Path) -> Path:
         """Where the tests themselves find it."""
         return self.root / path.relative_to("/") if self.root else path
