@@ -59,17 +59,23 @@ spm_find(SpmExam *exam, SpmFinding finding, const char *format, ...)
     g_string_append_c(exam->report, '\n');
 }
 
+static void
+spm_report_line(SpmExam *exam, const char *before, const char *format, va_list args)
+{
+    g_string_append(exam->report, before);
+    g_string_append_vprintf(exam->report, format, args);
+    g_string_append_c(exam->report, '\n');
+}
+
 /* The next step, below what was found. */
 static void
 spm_advise(SpmExam *exam, const char *format, ...)
 {
     va_list args;
 
-    g_string_append(exam->report, "           -> ");
     va_start(args, format);
-    g_string_append_vprintf(exam->report, format, args);
+    spm_report_line(exam, "           -> ", format, args);
     va_end(args);
-    g_string_append_c(exam->report, '\n');
 }
 
 /* A command of the step above, in a line that may be pasted into root's shell. */
@@ -78,11 +84,9 @@ spm_command(SpmExam *exam, const char *format, ...)
 {
     va_list args;
 
-    g_string_append(exam->report, "                ");
     va_start(args, format);
-    g_string_append_vprintf(exam->report, format, args);
+    spm_report_line(exam, "                ", format, args);
     va_end(args);
-    g_string_append_c(exam->report, '\n');
 }
 
 static char *
