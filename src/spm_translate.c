@@ -25,7 +25,7 @@
 #include "qemu_spm_ns.h"
 #include "qemu_spm_validate.h"
 #include "qemu_spm_window.h"
-#include "spm_layout.h"
+#include "layout/spm_layout.h"
 #include "spm_xml.h"
 
 /**

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "qemu_spm.h"
-#include "spm_layout.h"
+#include "layout/spm_layout.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 

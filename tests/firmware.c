@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "spm_firmware.h"
+#include "host/spm_firmware.h"
 #include "spm_xml.h"
 
 int

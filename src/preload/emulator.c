@@ -8,9 +8,9 @@
 #include <libxml/parser.h>
 
 #include "plugin.h"
-#include "spm_probe.h"
-#include "spm_probe_cache.h"
-#include "spm_scan.h"
+#include "host/spm_probe.h"
+#include "host/spm_probe_cache.h"
+#include "host/spm_scan.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 

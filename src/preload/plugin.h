@@ -8,7 +8,7 @@
 #include <libvirt/virterror.h>
 
 #include "qemu_spm_caps.h"
-#include "spm_settings.h"
+#include "host/spm_settings.h"
 
 #define SPM_EXPORT __attribute__((visibility("default")))
 

@@ -3,7 +3,7 @@
 
 #define _GNU_SOURCE /* secure_getenv */
 
-#include "spm_settings.h"
+#include "host/spm_settings.h"
 
 #include <stdlib.h>
 #include <string.h>

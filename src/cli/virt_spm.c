@@ -11,10 +11,10 @@
 
 #include "qemu_spm.h"
 #include "spm_config.h"
-#include "spm_doctor.h"
-#include "spm_firmware.h"
-#include "spm_layout.h"
-#include "spm_probe.h"
+#include "host/spm_doctor.h"
+#include "host/spm_firmware.h"
+#include "layout/spm_layout.h"
+#include "host/spm_probe.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Domains as libvirt stores them in files. They are what clients defined, so nothing in them is trusted. */
 
-#include "spm_stored.h"
+#include "host/spm_stored.h"
 
 #include <string.h>
 
-#include "spm_firmware.h"
+#include "host/spm_firmware.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 

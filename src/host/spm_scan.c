@@ -8,7 +8,7 @@
 
 #define _GNU_SOURCE /* memmem */
 
-#include "spm_scan.h"
+#include "host/spm_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
  * The SRAT gives SPM the node of its element and everything else in the window the highest node; a DIMM's
  * own node reaches the guest with the device. */
 
-#include "spm_layout.h"
+#include "layout/spm_layout.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * Sizes differ by a factor of a million, so a band's height grows with the logarithm of its size, and is
  * never too low for its text. Colour says what a band is, the chip beside it which node it belongs to. */
 
-#include "spm_layout.h"
+#include "layout/spm_layout.h"
 
 /* Pixels. */
 #define SPM_WIDTH 860

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guest-physical map of a domain as text of at most 80 columns, high addresses first. */
 
-#include "spm_layout.h"
+#include "layout/spm_layout.h"
 
 /* Columns: an address of 52 bits, and a box of name, alias, size and node. */
 #define SPM_COLUMNS_ADDRESS 15

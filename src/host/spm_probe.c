@@ -16,7 +16,7 @@
 
 #define _GNU_SOURCE /* pipe2, syscall, unshare */
 
-#include "spm_probe.h"
+#include "host/spm_probe.h"
 
 #include <errno.h>
 #include <fcntl.h>

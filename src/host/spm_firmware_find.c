@@ -6,7 +6,7 @@
  * that was installed with it. libvirt's and QEMU's choice depends on much. What is found here is all that
  * they could choose, so that something is known when all of it is the same. */
 
-#include "spm_firmware.h"
+#include "host/spm_firmware.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * that was replaced is another file. Refusals are not remembered, as what follows them is most often an
  * installation. */
 
-#include "spm_probe_cache.h"
+#include "host/spm_probe_cache.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
-#include "spm_settings.h"
+#include "host/spm_settings.h"
 
 #define SPM_CACHE_GROUP "emulator"
 

@@ -13,7 +13,7 @@
  * 2022.11, 2025.02 and 2026.08. Anything else is unknown. Images are read, never run, and read as hostile. */
 
 #define _GNU_SOURCE /* O_PATH, memmem() */
-#include "spm_firmware.h"
+#include "host/spm_firmware.h"
 
 #include <errno.h>
 #include <fcntl.h>

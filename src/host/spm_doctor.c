@@ -6,7 +6,7 @@
 
 #define _GNU_SOURCE /* memmem */
 
-#include "spm_doctor.h"
+#include "host/spm_doctor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,10 @@
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
 #include "spm_error.h"
-#include "spm_firmware.h"
-#include "spm_probe.h"
-#include "spm_settings.h"
-#include "spm_stored.h"
+#include "host/spm_firmware.h"
+#include "host/spm_probe.h"
+#include "host/spm_settings.h"
+#include "host/spm_stored.h"
 
 #define SPM_MODULE_NAME "libvirt-spm.so"
 
