@@ -19,6 +19,16 @@ static const struct {
     { "sp-mem", FALSE },
 };
 
+/* Memory devices are compared in pairs, so a document must not have more of them than any domain can that
+ * libvirt and QEMU start: QEMU has 256 slots (ACPI_MAX_RAM_SLOTS), of which a carrier takes one; 4095 ranges
+ * of memory in an address space of x86 (phys_section_add(), which limits every device); and 128 NUMA nodes
+ * (MAX_NODES). */
+const SpmLimits spm_qemu_limits = {
+    .spms = { 256, "QEMU has 256 slots for memory devices" },
+    .memories = { 4096, "QEMU has no more ranges of memory" },
+    .cells = { 128, "QEMU has 128 NUMA nodes" },
+};
+
 /**
  * spm_libvirt_version_of_file:
  * @file: what libvirt.so.0 is a link to: "libvirt.so.0.11003.0", in any folder

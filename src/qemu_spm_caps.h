@@ -25,9 +25,9 @@ typedef const char *(*SpmQemuChooser)(const SpmDomainDef *def, gpointer data, GE
 
 /**
  * SpmQemuOptions:
- * @device: QEMU's name of the device: "spm-memory", or "sp-mem" of QEMU 11.1
+ * @device: (nullable): QEMU's name of the device: "spm-memory", or "sp-mem" of QEMU 11.1; NULL to ask @choose
  * @libvirt_version: the libvirt that will carry the domain
- * @choose: (nullable): asked for the device of each domain, in place of @device
+ * @choose: (nullable): without @device, names the device of each domain
  * @data: for @choose
  */
 typedef struct {
@@ -36,6 +36,8 @@ typedef struct {
     SpmQemuChooser choose;
     gpointer data;
 } SpmQemuOptions;
+
+extern const SpmLimits spm_qemu_limits;
 
 unsigned long spm_libvirt_version_of_file(const char *file);
 char *spm_libvirt_version_name(unsigned long version);

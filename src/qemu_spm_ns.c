@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "spm_domain_conf.h"
 #include "spm_xml.h"
 
 #define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -95,14 +94,14 @@ spm_free_prefix(xmlNodePtr domain)
 }
 
 /**
- * spm_qemu_ns_need:
+ * spm_qemu_ns_ensure:
  * @domain: a <domain>
  *
- * Returns: (transfer none): QEMU's namespace; where it is not in scope it is declared now, by a prefix that
- *   is still free
+ * Returns: (transfer none): QEMU's namespace, which is now declared with an unused prefix if it was not in
+ *   scope
  */
 xmlNsPtr
-spm_qemu_ns_need(xmlNodePtr domain)
+spm_qemu_ns_ensure(xmlNodePtr domain)
 {
     xmlNsPtr ns = xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
     g_autofree char *prefix = ns ? NULL : spm_free_prefix(domain);
@@ -171,7 +170,7 @@ spm_qemu_property_name(SpmQemuProperty property)
 
 /* The entry for @alias, made if there is none. */
 static SpmQemuOverride *
-spm_need_override(GTree *overrides, const char *alias)
+spm_ensure_override(GTree *overrides, const char *alias)
 {
     SpmQemuOverride *found = g_tree_lookup(overrides, alias);
 
@@ -210,7 +209,7 @@ spm_read_override(xmlNodePtr override, GTree *overrides)
     for (xmlNodePtr device = spm_xml_first(override, ns, "device"); device;
          device = spm_xml_next(device, ns, "device")) {
         g_autofree char *alias = spm_xml_attr(device, "alias");
-        SpmQemuOverride *entry = alias ? spm_need_override(overrides, alias) : NULL;
+        SpmQemuOverride *entry = alias ? spm_ensure_override(overrides, alias) : NULL;
 
         if (!entry)
             continue;
@@ -233,7 +232,7 @@ spm_read_override(xmlNodePtr override, GTree *overrides)
 GTree *
 spm_qemu_ns_overrides(xmlNodePtr domain)
 {
-    GTree *overrides = spm_alias_tree_new();
+    GTree *overrides = spm_alias_tree_new(g_free);
     const xmlNs *ns = spm_qemu_ns();
 
     for (xmlNodePtr override = spm_xml_first(domain, ns, "override"); override;
@@ -260,23 +259,136 @@ spm_qemu_ns_arguments(xmlNodePtr domain)
     return args;
 }
 
+/* What <qemu:...> elements say, in SpmDomainDef.ns_data. */
+typedef struct {
+    GTree *overrides;
+    GPtrArray *arguments; /* of char */
+} SpmQemuNs;
+
+static void
+spm_qemu_ns_free(gpointer data)
+{
+    SpmQemuNs *ns = data;
+
+    g_tree_unref(ns->overrides);
+    g_ptr_array_unref(ns->arguments);
+    g_free(ns);
+}
+
+/**
+ * spm_qemu_ns_parse:
+ * @def: a definition, which gets what its domain has in QEMU's namespace
+ */
+void
+spm_qemu_ns_parse(SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(def->root);
+    SpmQemuNs *ns = g_new0(SpmQemuNs, 1);
+
+    ns->overrides = spm_qemu_ns_overrides(def->root);
+    ns->arguments = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < args->len; i++) {
+        char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");
+
+        if (value)
+            g_ptr_array_add(ns->arguments, value);
+    }
+    def->ns_data = ns;
+    def->ns_data_free = spm_qemu_ns_free;
+}
+
+/**
+ * spm_qemu_ns_override:
+ * @def: a definition after spm_qemu_ns_parse()
+ * @alias: of a device
+ *
+ * Returns: (transfer none) (nullable): what overrides the device, or NULL
+ */
+const SpmQemuOverride *
+spm_qemu_ns_override(const SpmDomainDef *def, const char *alias)
+{
+    const SpmQemuNs *ns = def->ns_data;
+
+    return alias ? g_tree_lookup(ns->overrides, alias) : NULL;
+}
+
 /**
  * spm_qemu_ns_has_argument:
- * @domain: a <domain>
+ * @def: a definition after spm_qemu_ns_parse()
  * @options: options of QEMU, NULL-terminated
  *
- * Returns: TRUE when one of them stands in a <qemu:commandline>
+ * Returns: TRUE when a <qemu:commandline> has one of them
  */
 gboolean
-spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options)
+spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options)
 {
-    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
+    const SpmQemuNs *ns = def->ns_data;
 
-    for (guint i = 0; i < args->len; i++) {
-        g_autofree char *value = spm_xml_attr(g_ptr_array_index(args, i), "value");
-
-        if (value && g_strv_contains(options, value))
+    for (guint i = 0; i < ns->arguments->len; i++) {
+        if (g_strv_contains(options, g_ptr_array_index(ns->arguments, i)))
             return TRUE;
     }
     return FALSE;
+}
+
+/**
+ * spm_qemu_override_line:
+ * @override: (nullable): the overrides of a device
+ * @property: a property
+ *
+ * Returns: the line of the first <qemu:property> that sets @property, 0 when none does
+ */
+unsigned int
+spm_qemu_override_line(const SpmQemuOverride *override, SpmQemuProperty property)
+{
+    return override && override->properties[property] ? spm_xml_line(override->properties[property]) : 0;
+}
+
+/**
+ * spm_qemu_override_value:
+ * @override: (nullable): the overrides of a device
+ * @property: a property
+ *
+ * Returns: (transfer full) (nullable): its value in the first <qemu:property> that sets @property, or NULL
+ */
+char *
+spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty property)
+{
+    return spm_xml_attr(override ? override->properties[property] : NULL, "value");
+}
+
+static void
+spm_qemu_setting_free(gpointer data)
+{
+    SpmQemuSetting *setting = data;
+
+    g_free(setting->name);
+    g_free(setting->type);
+    g_free(setting->value);
+    g_free(setting);
+}
+
+/**
+ * spm_qemu_override_settings:
+ * @override: (nullable): the overrides of a device
+ *
+ * Returns: (transfer full): the properties of its front end as #SpmQemuSetting, in their order
+ */
+GPtrArray *
+spm_qemu_override_settings(const SpmQemuOverride *override)
+{
+    GPtrArray *settings = g_ptr_array_new_with_free_func(spm_qemu_setting_free);
+    xmlNodePtr frontend = override ? override->frontend : NULL;
+    g_autoptr(GPtrArray) nodes = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
+
+    for (guint i = 0; i < nodes->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(nodes, i);
+        SpmQemuSetting *setting = g_new0(SpmQemuSetting, 1);
+
+        setting->name = spm_xml_attr(node, "name");
+        setting->type = spm_xml_attr(node, "type");
+        setting->value = spm_xml_attr(node, "value");
+        g_ptr_array_add(settings, setting);
+    }
+    return settings;
 }

@@ -3,10 +3,9 @@
 
 #pragma once
 
-#include <glib.h>
-#include <libxml/tree.h>
+#include "spm_domain_conf.h"
 
-/* Properties of a memory device that are looked for. */
+/* Properties of a memory device that are looked up by name. */
 typedef enum {
     SPM_QEMU_DRIVER,
     SPM_QEMU_SLOT,
@@ -15,20 +14,30 @@ typedef enum {
     SPM_QEMU_PROPERTIES,
 } SpmQemuProperty;
 
-/* What overrides one device: its first <qemu:device>, the <qemu:frontend> to add to, which is the first one
- * with properties, if any has some, and of each property the first <qemu:property>; NULL for what is not
- * there. */
+/* The overrides of one device. Only translation uses the nodes, because it changes the document. NULL stands
+ * for what is not there. */
 typedef struct {
-    gboolean filled; /* the front end has properties */
-    xmlNodePtr device;
-    xmlNodePtr frontend;
-    xmlNodePtr properties[SPM_QEMU_PROPERTIES];
+    gboolean filled;     /* the front end has properties */
+    xmlNodePtr device;   /* the first <qemu:device> */
+    xmlNodePtr frontend; /* the first <qemu:frontend> with properties, else the first one */
+    xmlNodePtr properties[SPM_QEMU_PROPERTIES]; /* the first <qemu:property> of each name */
 } SpmQemuOverride;
 
+/* One <qemu:property>, as libvirt reads it. */
+typedef struct {
+    char *name, *type, *value; /* NULL for an attribute that is not there */
+} SpmQemuSetting;
+
 const xmlNs *spm_qemu_ns(void);
-xmlNsPtr spm_qemu_ns_need(xmlNodePtr domain);
+xmlNsPtr spm_qemu_ns_ensure(xmlNodePtr domain);
 void spm_qemu_ns_drop(xmlNodePtr domain);
-const char *spm_qemu_property_name(SpmQemuProperty property);
 GTree *spm_qemu_ns_overrides(xmlNodePtr domain);
 GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);
-gboolean spm_qemu_ns_has_argument(xmlNodePtr domain, const char *const *options);
+
+void spm_qemu_ns_parse(SpmDomainDef *def);
+const SpmQemuOverride *spm_qemu_ns_override(const SpmDomainDef *def, const char *alias);
+gboolean spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options);
+const char *spm_qemu_property_name(SpmQemuProperty property);
+unsigned int spm_qemu_override_line(const SpmQemuOverride *override, SpmQemuProperty property);
+char *spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty property);
+GPtrArray *spm_qemu_override_settings(const SpmQemuOverride *override);

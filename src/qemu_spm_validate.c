@@ -1,181 +1,291 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Refuse what the chosen libvirt could not carry to QEMU, and what would get in the way of that. */
+/* Refuse what QEMU could not start or the chosen libvirt could not carry to it, and run all validators. */
 
 #include "qemu_spm_validate.h"
 
-#include "qemu_spm.h"
+#include <string.h>
+
 #include "qemu_spm_ns.h"
-#include "spm_cpuset.h"
-#include "spm_xml.h"
+#include "qemu_spm_place.h"
+#include "qemu_spm_window.h"
+#include "spm_domain_validate.h"
+
+/* ---- QEMU ---- */
+
+/* Families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names for them.
+ */
+static gboolean
+spm_is_pc_machine(const char *machine)
+{
+    static const char *const names[] = { "pc", "q35", "ubuntu", "ubuntu-q35", NULL };
+
+    return g_strv_contains(names, machine) || g_str_has_prefix(machine, "pc-");
+}
 
 static void
-spm_check_overrides(const SpmDomainDef *def, SpmFaults *faults)
+spm_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
+{
+    static const char *const types[] = { "kvm", "qemu", NULL };
+    const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
+
+    if (!def->type || !g_strv_contains(types, def->type))
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->line,
+                       "<domain> has type='%s'; <memory model='spm'> requires 'kvm' or 'qemu'",
+                       def->type ? def->type : "");
+    if (def->arch && strcmp(def->arch, "x86_64") != 0)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
+                       "<type> of <os> has arch='%s'; <memory model='spm'> requires 'x86_64'", def->arch);
+    if (def->machine && !spm_is_pc_machine(def->machine))
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, def->os_line,
+            "<type> of <os> has machine='%s'; <memory model='spm'> requires a machine of the 'pc' or "
+            "'q35' family, which announces it to the guest",
+            def->machine);
+    if (!def->acpi)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, first->line,
+            "<memory model='spm'> requires <acpi/> in <features>; without ACPI the guest cannot tell "
+            "which NUMA node the memory is");
+}
+
+/* QEMU aligns the address and the size of a memory device to the pages of its backend. */
+static void
+spm_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
+{
+    guint64 large = SPM_LARGE_PAGE / SPM_KIB;
+    guint64 align = MAX(large, MAX(spm->pagesize, spm->alignsize));
+    const char *element = spm->alignsize > spm->pagesize ? "alignsize" : "pagesize";
+    g_autofree char *what = align == large
+                                ? g_strdup("2 MiB")
+                                : g_strdup_printf("its <%s>, %" G_GUINT64_FORMAT " KiB", element, align);
+
+    if (spm->size % align)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->size_line,
+                       "<size> of <memory model='spm'> is %" G_GUINT64_FORMAT
+                       " KiB; it must be a multiple of %s",
+                       spm->size, what);
+    if (spm->base / SPM_KIB % align || spm->base % SPM_KIB)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
+                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                       "x'; it must be a multiple of %s (0x%" G_GINT64_MODIFIER "x)",
+                       spm->base, what, align * SPM_KIB);
+}
+
+/* Finds a memory device of the window without a base. */
+static gboolean
+spm_find_without_base(const SpmDomainDef *def, const char **model, unsigned int *line)
+{
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        *model = "spm";
+        *line = spm->line;
+        if (!spm->has_base)
+            return TRUE;
+    }
+    for (guint i = 0; i < def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+
+        *model = other->model ? other->model : "";
+        *line = other->line;
+        if (!other->has_base && !spm_other_memory_is_epc(other))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Either every device of the window has a base or the SPMs have none: QEMU could place a device without a
+ * base below an SPM that has one. */
+static void
+spm_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
+{
+    const char *model;
+    unsigned int line;
+
+    if (!spm_find_without_base(def, &model, &line))
+        return;
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (spm->has_base && !spm->faulty)
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, spm->base_line,
+                "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                "x', but <memory model='%s'> on line %u has none; give every memory device a base, or "
+                "none of them",
+                spm->base, model, line);
+    }
+}
+
+/* A carrier is a DIMM, which takes a slot (spm_translate.c). */
+static void
+spm_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
+{
+    guint max = spm_qemu_limits.spms.max;
+
+    if (def->slots + def->spms->len > max)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, def->max_memory_line,
+            "<maxMemory> has slots='%u', and <memory model='spm'> takes %u more; slots plus the number "
+            "of spm elements must not exceed %u",
+            def->slots, def->spms->len, max);
+}
+
+static void
+spm_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
-    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
 
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        const SpmQemuOverride *override = spm->alias ? g_tree_lookup(overrides, spm->alias) : NULL;
+        const SpmQemuOverride *override = spm_qemu_ns_override(def, spm->alias);
 
         for (gsize j = 0; override && j < G_N_ELEMENTS(ours); j++) {
-            xmlNodePtr property = override->properties[ours[j]];
-
-            if (property)
+            if (override->properties[ours[j]])
                 spm_faults_add(
-                    faults, SPM_ERROR_CONFIG, spm_xml_line(property),
+                    faults, SPM_ERROR_CONFIG, spm_qemu_override_line(override, ours[j]),
                     "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', which "
-                    "libvirt-spm sets itself; remove it",
+                    "libvirt-spm sets itself; remove the property",
                     spm_qemu_property_name(ours[j]), spm->alias);
         }
     }
 }
 
-static void
-spm_check_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
-{
-    static const char *const known[] = { "id", "memory", "unit", NULL };
+/* ---- libvirt ---- */
 
-    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
-        if (!g_strv_contains(known, (const char *)attr->name))
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, cell->line,
-                "<cell id='%u'>, which <memory model='spm'> needs, has the attribute '%s', which libvirt "
-                "before 12.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
-                cell->id, (const char *)attr->name);
-    }
-    for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
+static void
+spm_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
+{
+    for (guint i = 0; i < cell->extras->len; i++) {
+        const SpmCellExtra *extra = g_ptr_array_index(cell->extras, i);
+        g_autofree char *what = extra->element ? g_strdup_printf("<%s>", extra->name)
+                                               : g_strdup_printf("the attribute '%s'", extra->name);
+
         spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm_xml_line(child),
-            "<cell id='%u'>, which <memory model='spm'> needs, has <%s>, which libvirt before 12.8.0 "
+            faults, SPM_ERROR_CONFIG, extra->line,
+            "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before 12.8.0 "
             "cannot give to a cell without memory; remove it or use a newer libvirt",
-            cell->id, (const char *)child->name);
+            cell->id, what);
+    }
 }
 
-/* Refuses @node when its attribute @name is the id of a cell that libvirt is not given. */
 static void
-spm_check_reference(xmlNodePtr node, const char *name, guint stock_cells, guint cells, SpmFaults *faults)
+spm_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
-    g_autofree char *value = spm_xml_attr(node, name);
-    guint64 id;
+    for (guint i = 0; i < def->references->len; i++) {
+        const SpmCellReference *reference = g_ptr_array_index(def->references, i);
 
-    if (value && spm_parse_number(value, 10, G_MAXINT, &id) && id >= stock_cells && id < cells)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm_xml_line(node),
-            "<%s> has %s='%s', a cell for <memory model='spm'> that has no memory of its own, which "
-            "libvirt before 12.8.0 cannot refer to; remove it or use a newer libvirt",
-            (const char *)node->name, name, value);
-}
-
-/* Refuses a <page> of <hugepages> that is for a cell that libvirt is not given. */
-static void
-spm_check_page(xmlNodePtr page, guint stock_cells, guint cells, SpmFaults *faults)
-{
-    g_autofree char *nodeset = spm_xml_attr(page, "nodeset");
-    SpmCpuset set;
-
-    spm_cpuset_parse(nodeset, &set);
-    for (guint id = stock_cells; id < cells; id++) {
-        if (spm_cpuset_contains(&set, id)) {
+        if (reference->cell >= stock_cells)
             spm_faults_add(
-                faults, SPM_ERROR_CONFIG, spm_xml_line(page),
-                "<page> of <hugepages> has nodeset='%s' with cell %u, which is for <memory model='spm'> "
-                "and has no memory of its own, which libvirt before 12.8.0 cannot refer to; give the spm "
-                "element a <pagesize> or use a newer libvirt",
-                nodeset, id);
-            return;
-        }
+                faults, SPM_ERROR_CONFIG, reference->line,
+                "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; "
+                "libvirt before 12.8.0 cannot refer to such a cell; remove the element or use a newer "
+                "libvirt",
+                reference->element, reference->attribute, reference->cell);
+    }
+    for (guint i = 0; i < def->pages->len; i++) {
+        const SpmPageDef *page = g_ptr_array_index(def->pages, i);
+
+        if (page->highest >= stock_cells)
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, page->line,
+                "<page> of <hugepages> has nodeset='%s' with cell %u, which has no memory of its own "
+                "and which <memory model='spm'> uses; libvirt before 12.8.0 cannot refer to such a cell; "
+                "give the spm element a <pagesize> or use a newer libvirt",
+                page->nodeset, page->highest);
     }
 }
 
+/* If any two nodes have a distance, QEMU requires one for every pair. */
 static void
-spm_check_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
-{
-    static const struct {
-        const char *path;
-        const char *attribute;
-    } references[] = {
-        { "cpu/numa[1]/interconnects[1]/*", "initiator" },
-        { "cpu/numa[1]/interconnects[1]/*", "target" },
-        { "numatune/*", "cellid" },
-    };
-    g_autoptr(GPtrArray) pages = spm_xml_find_all(def->root, "memoryBacking/hugepages/page");
-
-    for (gsize i = 0; i < G_N_ELEMENTS(references); i++) {
-        g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, references[i].path);
-
-        for (guint j = 0; j < nodes->len; j++)
-            spm_check_reference(g_ptr_array_index(nodes, j), references[i].attribute, stock_cells,
-                                def->cells->len, faults);
-    }
-    for (guint i = 0; i < pages->len; i++)
-        spm_check_page(g_ptr_array_index(pages, i), stock_cells, def->cells->len, faults);
-}
-
-/* QEMU wants a distance between all nodes when there is one between two. */
-static void
-spm_check_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+spm_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-        xmlNodePtr distances = spm_xml_find(cell->node, "distances");
 
-        if (distances)
+        if (cell->has_distances)
             spm_faults_add(
-                faults, SPM_ERROR_CONFIG, spm_xml_line(distances),
-                "<distances> of <cell id='%u'> makes QEMU want one to each cell, which libvirt before 12.8.0 "
-                "cannot "
-                "give to <cell id='%u'>, as that has no memory of its own; remove it or use a newer libvirt",
+                faults, SPM_ERROR_CONFIG, cell->distances_line,
+                "<cell id='%u'> has <distances>, so QEMU requires one to every cell, but libvirt before "
+                "12.8.0 cannot give distances to <cell id='%u'>, which has no memory of its own; remove "
+                "them or use a newer libvirt",
                 cell->id, stock_cells);
     }
 }
 
-/* What the chosen libvirt could not carry. */
+/* What follows from leaving the last cells out. */
 static void
-spm_check_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+spm_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
-    const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
-    unsigned long version = options->libvirt_version;
-    guint stock_cells = spm_qemu_stock_cells(def, options);
-    g_autofree char *name = spm_libvirt_version_name(version);
-
-    if (version < SPM_LIBVIRT_OLDEST)
-        spm_faults_add(faults, SPM_ERROR_CONFIG, first->line,
-                       "<memory model='spm'> needs libvirt 10.0.0 or newer, this is %s, which could not "
-                       "start the domain",
-                       name);
-    if (stock_cells == def->cells->len)
-        return;
-
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
 
         if (cell->memory == 0)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, cell->line,
-                "<cell id='%u'> has no memory and stands before one that has, which libvirt before "
-                "12.8.0 cannot start; put cells that only <memory model='spm'> uses last, or use a "
-                "newer libvirt",
+                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 12.8.0 "
+                "cannot start; put cells that only <memory model='spm'> uses last, or use a newer "
+                "libvirt",
                 cell->id);
     }
     if (stock_cells == 0)
-        spm_faults_add(faults, SPM_ERROR_CONFIG, spm_xml_line(spm_xml_find(def->root, "cpu/numa")),
-                       "<numa> has no <cell> with memory; the guest needs some beside <memory model='spm'>");
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->numa_line,
+                       "<numa> has no <cell> with memory; the guest needs RAM besides <memory model='spm'>");
     for (guint i = stock_cells; i < def->cells->len; i++)
-        spm_check_left_out_cell(g_ptr_array_index(def->cells, i), faults);
-    spm_check_references(def, stock_cells, faults);
-    spm_check_distances(def, stock_cells, faults);
+        spm_validate_left_out_cell(g_ptr_array_index(def->cells, i), faults);
+    spm_validate_references(def, stock_cells, faults);
+    spm_validate_distances(def, stock_cells, faults);
+}
+
+static void
+spm_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+{
+    const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
+    guint stock_cells = spm_qemu_stock_cells(def, options);
+    g_autofree char *name = spm_libvirt_version_name(options->libvirt_version);
+
+    if (options->libvirt_version < SPM_LIBVIRT_OLDEST)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, first->line,
+            "<memory model='spm'> requires libvirt 10.0.0 or newer; this is %s, which could not start "
+            "the domain",
+            name);
+    if (stock_cells < def->cells->len)
+        spm_validate_left_out_cells(def, stock_cells, faults);
 }
 
 /**
  * spm_qemu_validate:
  * @def: a definition after post-parse
  * @options: for which libvirt
- * @faults: where each reason to refuse it is added: SPM_ERROR_CONFIG
+ * @faults: the list to which each reason to refuse it is added: SPM_ERROR_CONFIG
+ *
+ * Runs all validators, including spm_domain_def_validate().
  */
 void
 spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
-    spm_check_overrides(def, faults);
-    spm_check_libvirt(def, options, faults);
+    guint before = faults->len;
+    gboolean complete = TRUE;
+
+    if (def->spms->len == 0)
+        return;
+    spm_validate_machine(def, faults);
+    spm_domain_def_validate(def, faults);
+    for (guint i = 0; i < def->spms->len; i++) {
+        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        complete = complete && !spm->faulty;
+        if (!spm->faulty)
+            spm_validate_alignment(spm, faults);
+    }
+    spm_validate_mixed_bases(def, faults);
+    spm_validate_slots(def, faults);
+    spm_validate_overrides(def, faults);
+    spm_validate_libvirt(def, options, faults);
+    /* the place of the window depends on everything that was checked so far */
+    if (complete && faults->len == before)
+        spm_qemu_window_validate(def, faults);
+    if (complete && faults->len == before)
+        spm_qemu_place_validate(def, options, faults);
 }

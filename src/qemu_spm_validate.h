@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Refuse what the chosen libvirt could not carry to QEMU. */
+/* Refuse what QEMU could not start or the chosen libvirt could not carry to it. */
 
 #pragma once
 

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #include "qemu_spm_ns.h"
-#include "spm_xml.h"
 
 /* Where AMD's HyperTransport begins, 12 GiB below 1 TiB, and where QEMU then moves to. */
 #define SPM_AMD_HT_START G_GUINT64_CONSTANT(0xfd00000000)
@@ -40,6 +39,26 @@ guint64
 spm_round_up(guint64 value, guint64 align)
 {
     return (value + align - 1) / align * align;
+}
+
+/**
+ * spm_qemu_pagesize:
+ * @def: a definition
+ * @cell: the id of a cell, which the domain need not have
+ *
+ * Returns: the size in KiB of the <page> of <hugepages> that applies to @cell: the first one that names it,
+ * else the last one that names no cells; 0 without hugepages
+ */
+guint64
+spm_qemu_pagesize(const SpmDomainDef *def, unsigned int cell)
+{
+    const SpmCellDef *known = spm_domain_def_cell(def, cell);
+
+    if (known && known->has_pagesize)
+        return known->pagesize;
+    if (def->backing.hugepages && !def->backing.has_pages)
+        return SPM_LARGE_PAGE / SPM_KIB;
+    return def->backing.pagesize;
 }
 
 /**
@@ -76,10 +95,8 @@ spm_other_memory_is_epc(const SpmOtherMemoryDef *other)
 guint64
 spm_other_memory_region(const SpmOtherMemoryDef *other)
 {
-    guint64 size = spm_round_up(MIN(other->size * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_DEVICE_ALIGN);
-    guint64 label =
-        MIN(spm_read_size(spm_xml_find(other->node, "target/label/size")), SPM_ADDRESS_LIMIT / SPM_KIB) *
-        SPM_KIB;
+    guint64 size = spm_round_up(MIN(other->size * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_LARGE_PAGE);
+    guint64 label = MIN(other->label, SPM_ADDRESS_LIMIT / SPM_KIB) * SPM_KIB;
 
     return label < size ? size - label : size;
 }
@@ -101,9 +118,10 @@ static guint64
 spm_ram_without_cells(const SpmDomainDef *def)
 {
     guint64 devices = spm_domain_def_total(def);
-    guint64 size = spm_read_size(spm_xml_first(def->root, NULL, "memory"));
 
-    return size > devices ? spm_round_up(MIN((size - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB) : 0;
+    return def->memory > devices
+               ? spm_round_up(MIN((def->memory - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB)
+               : 0;
 }
 
 static guint64
@@ -186,7 +204,7 @@ spm_qemu_window_find(const SpmDomainDef *def, gboolean q35, gboolean moved, SpmQ
  * @window: a window
  * @spm: an spm element with a base
  *
- * Returns: TRUE when all of the memory lies in the window
+ * Returns: TRUE when all of the memory is in the window
  */
 gboolean
 spm_qemu_window_holds(const SpmQemuWindow *window, const SpmMemoryDef *spm)
@@ -227,13 +245,12 @@ spm_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults *faults
 
         if (spm_qemu_window_holds(window, spm))
             return;
-        g_string_append_printf(text, "%s0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER "x",
-                               i ? " or " : "", window->base, window->base + window->size);
+        g_string_append_printf(text, "%s0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER "x", i ? " or " : "",
+                               window->base, window->base + window->size);
     }
     spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
                    "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                   "x', from which its %" G_GUINT64_FORMAT
-                   " KiB would reach out of the window that QEMU has for memory devices, %s",
+                   "x', which places %" G_GUINT64_FORMAT " KiB outside QEMU's device-memory window, %s",
                    spm->base, spm->size, text->str);
 }
 
@@ -248,16 +265,16 @@ spm_qemu_window_is_known(const SpmDomainDef *def)
 {
     static const char *const options[] = { "-machine", "-M", "-m", "-global", "-set", "-readconfig", NULL };
 
-    return !spm_qemu_ns_has_argument(def->root, options);
+    return !spm_qemu_ns_has_argument(def, options);
 }
 
 /**
- * spm_qemu_window_check:
- * @def: a definition, after post-parse, in which nothing else is wrong
- * @faults: where each base is added that QEMU would not start with
+ * spm_qemu_window_validate:
+ * @def: a definition after post-parse and all other validation
+ * @faults: the list to which each base is added that QEMU would refuse: SPM_ERROR_CONFIG
  */
 void
-spm_qemu_window_check(const SpmDomainDef *def, SpmFaults *faults)
+spm_qemu_window_validate(const SpmDomainDef *def, SpmFaults *faults)
 {
     g_autoptr(GArray) windows = spm_find_windows(def);
 

@@ -1,391 +1,81 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Parse <memory model='spm'> and what it depends on in a domain definition.
+/* Parse what <memory model='spm'> depends on in a domain definition.
  *
- * Parse reads and reports what the grammar forbids, for every spm element and to its end, so that one
- * run shows all faults. Elements that are libvirt's own are read leniently: libvirt refuses what is
- * wrong with them, in its own words. */
+ * Elements that are libvirt's own are read leniently: libvirt reports what is wrong with them. Values that
+ * translation would overwrite are kept as written, so that validation can report those itself. */
 
 #include "spm_domain_conf.h"
 
 #include <string.h>
 
 #include "spm_cpuset.h"
+#include "spm_memory_conf.h"
 #include "spm_xml.h"
 
 #define SPM_KIB_MAX (G_MAXUINT64 / 1024)
 
-static const char *const spm_access_names[] = {
-    [SPM_ACCESS_DEFAULT] = NULL,
-    [SPM_ACCESS_SHARED] = "shared",
-    [SPM_ACCESS_PRIVATE] = "private",
-    NULL,
-};
-
-static const char *const spm_tristate_names[] = {
-    [SPM_TRISTATE_ABSENT] = NULL,
-    [SPM_TRISTATE_YES] = "yes",
-    [SPM_TRISTATE_NO] = "no",
-    NULL,
-};
-
-/* What an element of <memory model='spm'> may have. Each name stands in one place only. */
-typedef struct {
-    const char *name;
-    const char *attributes[4];
-    const char *children[6];
-    gboolean text;
-} SpmGrammar;
-
-static const SpmGrammar spm_grammar[] = {
-    { "memory", { "model", "access", "discard" }, { "source", "target", "alias" }, FALSE },
-    { "source", { NULL }, { "pagesize", "nodemask", "path", "alignsize", "pmem" }, FALSE },
-    { "pagesize", { "unit" }, { NULL }, TRUE },
-    { "nodemask", { NULL }, { NULL }, TRUE },
-    { "path", { NULL }, { NULL }, TRUE },
-    { "alignsize", { "unit" }, { NULL }, TRUE },
-    { "pmem", { NULL }, { NULL }, FALSE },
-    { "target", { NULL }, { "size", "node", "address" }, FALSE },
-    { "size", { "unit" }, { NULL }, TRUE },
-    { "node", { NULL }, { NULL }, TRUE },
-    { "address", { "base" }, { NULL }, FALSE },
-    { "alias", { "name" }, { NULL }, FALSE },
-};
-
 /* Models of memory devices that take a slot of <maxMemory>. */
 static const char *const spm_slot_models[] = { "dimm", "nvdimm", NULL };
 
-/**
- * spm_access_to_string:
- * @access: a value
- *
- * Returns: (transfer none) (nullable): its spelling in XML, NULL for the default
+/* The attributes that every <cell> has. */
+static const char *const spm_cell_attributes[] = { "id", "memory", "unit", NULL };
+
+/* ---- values ---- */
+
+/* The size of @node in KiB, 0 without @node. One that cannot be read is 0 as well, and goes to @bad if given.
  */
-const char *
-spm_access_to_string(SpmAccess access)
-{
-    return spm_access_names[access];
-}
-
-/**
- * spm_tristate_to_string:
- * @value: a value
- *
- * Returns: (transfer none) (nullable): its spelling in XML, NULL for absent
- */
-const char *
-spm_tristate_to_string(SpmTristate value)
-{
-    return spm_tristate_names[value];
-}
-
-/* The index in @names, whose first element is the unsaid choice and whose last is NULL; 0 for no such. */
-static unsigned int
-spm_choice_from_string(const char *const *names, const char *text)
-{
-    for (unsigned int i = 1; names[i]; i++) {
-        if (g_strcmp0(names[i], text) == 0)
-            return i;
-    }
-    return 0;
-}
-
-/* "<memory model='spm'>" itself, or "<size> of <memory model='spm'>" */
-static char *
-spm_describe(xmlNodePtr node)
-{
-    if (spm_xml_is(node, NULL, "memory"))
-        return g_strdup("<memory model='spm'>");
-    return g_strdup_printf("<%s> of <memory model='spm'>", (const char *)node->name);
-}
-
-static void spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...) G_GNUC_PRINTF(3, 4);
-
-/* A fault of the grammar: "ELEMENT MESSAGE". */
-static void
-spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
-{
-    g_autofree char *element = spm_describe(node);
-    va_list args;
-
-    va_start(args, format);
-    spm_faults_add_va(faults, SPM_ERROR_XML, spm_xml_line(node), element, format, args);
-    va_end(args);
-}
-
-static char *
-spm_join(const char *const *names, const char *before, const char *after)
-{
-    GString *list = g_string_new(NULL);
-
-    for (; *names; names++)
-        g_string_append_printf(list, "%s%s%s%s", list->len ? ", " : "", before, *names, after);
-    if (!list->len)
-        g_string_append(list, "nothing");
-    return g_string_free(list, FALSE);
-}
-
-static const SpmGrammar *
-spm_grammar_find(const xmlChar *name)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(spm_grammar); i++) {
-        if (xmlStrEqual(name, BAD_CAST spm_grammar[i].name))
-            return &spm_grammar[i];
-    }
-    return NULL;
-}
-
-/* The name as it stands in the document, with its prefix. */
-static char *
-spm_written_name(const xmlNs *ns, const xmlChar *name)
-{
-    if (ns && ns->prefix)
-        return g_strdup_printf("%s:%s", (const char *)ns->prefix, (const char *)name);
-    return g_strdup((const char *)name);
-}
-
-static void
-spm_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faults)
-{
-    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
-        g_autofree char *name = spm_written_name(attr->ns, attr->name);
-        g_autofree char *known = NULL;
-        xmlChar *value;
-
-        if (!attr->ns && g_strv_contains(grammar->attributes, name))
-            continue;
-        value = xmlNodeListGetString(node->doc, attr->children, 1);
-        known = spm_join(grammar->attributes, "'", "'");
-        spm_fault(faults, node, "has the unknown attribute %s='%s'; what it may have is %s", name,
-                  value ? (const char *)value : "", known);
-        xmlFree(value);
-    }
-}
-
-/* Where @name is in @grammar's children, or -1. */
-static int
-spm_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
-{
-    for (int i = 0; grammar->children[i]; i++) {
-        if (xmlStrEqual(name, BAD_CAST grammar->children[i]))
-            return i;
-    }
-    return -1;
-}
-
-static void spm_check_grammar(xmlNodePtr node, SpmFaults *faults);
-
-/* Checks an element in one of @grammar. @seen has a bit for each of the grammar's children that was there. */
-static void
-spm_check_child(xmlNodePtr child, const SpmGrammar *grammar, guint *seen, SpmFaults *faults)
-{
-    int index = child->ns ? -1 : spm_grammar_child(grammar, child->name);
-
-    if (index < 0) {
-        g_autofree char *known = spm_join(grammar->children, "<", ">");
-        g_autofree char *name = spm_written_name(child->ns, child->name);
-
-        spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child),
-                       "<%s> of <memory model='spm'> is unknown in <%s>; what may stand there is %s", name,
-                       grammar->name, known);
-    } else if (*seen & 1U << index) {
-        spm_fault(faults, child, "is given twice");
-    } else {
-        *seen |= 1U << index;
-        spm_check_grammar(child, faults);
-    }
-}
-
-/* Checks @node and all below it against the grammar table: names, and what stands twice. */
-static void
-spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
-{
-    const SpmGrammar *grammar = spm_grammar_find(node->name);
-    guint seen = 0;
-
-    spm_check_attributes(node, grammar, faults);
-    for (xmlNodePtr child = node->children; child; child = child->next) {
-        if (child->type == XML_ELEMENT_NODE) {
-            spm_check_child(child, grammar, &seen, faults);
-        } else if (!grammar->text && !xmlIsBlankNode(child) &&
-                   (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)) {
-            g_autofree char *text = g_strstrip(g_strdup((const char *)child->content));
-
-            spm_fault(faults, node, "must not hold the text '%s'", text);
-        }
-    }
-}
-
-static unsigned int
-spm_parse_choice(xmlNodePtr node, const char *name, const char *const *names, SpmFaults *faults)
-{
-    g_autofree char *value = spm_xml_attr(node, name);
-    unsigned int choice = spm_choice_from_string(names, value);
-
-    if (value && !choice) {
-        g_autofree char *known = spm_join(names + 1, "'", "'");
-
-        spm_fault(faults, node, "has %s='%s'; what it may be is %s", name, value, known);
-    }
-    return choice;
-}
-
-/* The size of an element, in KiB; 0 when there is no such element or a fault was found. */
 static guint64
-spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
+spm_read_size(xmlNodePtr node, SpmBadSize *bad)
 {
     g_autofree char *value = spm_xml_content(node);
     g_autofree char *unit = spm_xml_attr(node, "unit");
     guint64 kib = 0;
 
-    if (!node)
-        return 0;
-    if (!spm_parse_size(value, unit, &kib))
-        spm_fault(faults, node,
-                  "is '%s' with unit '%s', which is no size: a whole number, a unit such as "
-                  "'KiB', 'MiB' or 'GiB', and less than 8 EiB in all are needed",
-                  value, unit ? unit : "KiB");
-    else if (kib == 0)
-        spm_fault(faults, node, "is '%s'; it must be greater than 0", value);
+    if (value && !spm_parse_size(value, unit, &kib) && bad) {
+        bad->value = g_steal_pointer(&value);
+        bad->unit = unit ? g_steal_pointer(&unit) : g_strdup("KiB");
+    }
     return kib;
 }
 
-static void
-spm_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+static guint64
+spm_read_child_size(xmlNodePtr node, const char *path)
 {
-    spm->path = spm_xml_content(node);
-    if (spm->path && !g_path_is_absolute(spm->path))
-        spm_fault(faults, node, "is '%s'; it must be an absolute path", spm->path);
+    return spm_read_size(spm_xml_find(node, path), NULL);
+}
+
+/* The number in @text, or @fallback without one; @bad, if given, gets a text that is not a number. */
+static unsigned int
+spm_read_number(char *text, unsigned int fallback, char **bad)
+{
+    g_autofree char *owned = text;
+    guint64 number = fallback;
+
+    if (text && !spm_parse_number(text, 10, G_MAXINT, &number) && bad)
+        *bad = g_steal_pointer(&owned);
+    return (unsigned int)number;
+}
+
+/* The attribute of the first such element that has it, as string(./memoryBacking/access/@mode) finds it. */
+static char *
+spm_find_attr(xmlNodePtr node, const char *path, const char *name)
+{
+    g_autoptr(GPtrArray) nodes = spm_xml_find_all(node, path);
+    char *value = NULL;
+
+    for (guint i = 0; i < nodes->len && !value; i++)
+        value = spm_xml_attr(g_ptr_array_index(nodes, i), name);
+    return value;
 }
 
 static void
-spm_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
+spm_bad_size_clear(SpmBadSize *bad)
 {
-    xmlNodePtr pagesize = spm_xml_first(source, NULL, "pagesize");
-    xmlNodePtr nodemask = spm_xml_first(source, NULL, "nodemask");
-    xmlNodePtr path = spm_xml_first(source, NULL, "path");
-    xmlNodePtr alignsize = spm_xml_first(source, NULL, "alignsize");
-    xmlNodePtr pmem = spm_xml_first(source, NULL, "pmem");
-
-    spm->pagesize = spm_parse_scaled(pagesize, faults);
-    spm->alignsize = spm_parse_scaled(alignsize, faults);
-    spm->pmem = pmem != NULL;
-    spm_parse_path(spm, path, faults);
-    spm->nodemask = spm_xml_content(nodemask);
-    if (nodemask && !spm_cpuset_is_valid(spm->nodemask))
-        spm_fault(faults, nodemask, "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
-                  spm->nodemask);
-
-    if (path && pagesize)
-        spm_fault(faults, pagesize, "cannot be combined with <path>");
-    if (path && nodemask)
-        spm_fault(faults, nodemask, "cannot be combined with <path>");
-    if (alignsize && !path)
-        spm_fault(faults, alignsize, "needs a <path> beside it");
-    if (pmem && !path)
-        spm_fault(faults, pmem, "needs a <path> beside it");
+    g_free(bad->value);
+    g_free(bad->unit);
 }
 
-static void
-spm_parse_cell(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
-{
-    g_autofree char *value = spm_xml_content(node);
-    guint64 cell = 0;
-
-    if (!spm_parse_number(value, 10, G_MAXINT, &cell))
-        spm_fault(faults, node, "is '%s'; it must be the id of a <cell> of <numa>", value);
-    spm->cell = (unsigned int)cell;
-}
-
-static void
-spm_parse_base(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
-{
-    g_autofree char *value = spm_xml_attr(node, "base");
-
-    if (!value)
-        spm_fault(faults, node, "has no attribute 'base'");
-    else if (!spm_parse_number(value, 16, G_MAXUINT64, &spm->base) || spm->base == 0)
-        spm_fault(faults, node,
-                  "has base='%s'; it must be a hexadecimal guest-physical address other than 0, "
-                  "such as '0x240000000'",
-                  value);
-    else
-        spm->has_base = TRUE;
-}
-
-static void
-spm_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
-{
-    xmlNodePtr size = spm_xml_first(target, NULL, "size");
-    xmlNodePtr node = spm_xml_first(target, NULL, "node");
-    xmlNodePtr address = spm_xml_first(target, NULL, "address");
-
-    if (!size)
-        spm_fault(faults, target, "has no <size>");
-    if (!node)
-        spm_fault(faults, target, "has no <node>: the NUMA cell as which the guest is to see the memory");
-
-    spm->size_line = size ? spm_xml_line(size) : 0;
-    spm->cell_line = node ? spm_xml_line(node) : 0;
-    spm->base_line = address ? spm_xml_line(address) : 0;
-    spm->size = spm_parse_scaled(size, faults);
-    if (node)
-        spm_parse_cell(spm, node, faults);
-    if (address)
-        spm_parse_base(spm, address, faults);
-}
-
-static void
-spm_memory_def_free(gpointer data)
-{
-    SpmMemoryDef *spm = data;
-
-    g_free(spm->nodemask);
-    g_free(spm->path);
-    g_free(spm->alias);
-    g_free(spm);
-}
-
-/**
- * spm_memory_def_new:
- * @node: the element that the definition stands for
- *
- * Returns: (transfer full): an empty definition, for a list in #SpmDomainDef to own
- */
-SpmMemoryDef *
-spm_memory_def_new(xmlNodePtr node)
-{
-    SpmMemoryDef *spm = g_new0(SpmMemoryDef, 1);
-
-    spm->node = node;
-    spm->line = spm_xml_line(node);
-    return spm;
-}
-
-static SpmMemoryDef *
-spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults)
-{
-    SpmMemoryDef *spm = spm_memory_def_new(node);
-    xmlNodePtr source = spm_xml_first(node, NULL, "source");
-    xmlNodePtr target = spm_xml_first(node, NULL, "target");
-    xmlNodePtr alias = spm_xml_first(node, NULL, "alias");
-    guint before = faults->len;
-
-    spm_check_grammar(node, faults);
-    spm->access = spm_parse_choice(node, "access", spm_access_names, faults);
-    spm->discard = spm_parse_choice(node, "discard", spm_tristate_names, faults);
-    if (source)
-        spm_parse_source(spm, source, faults);
-    if (target)
-        spm_parse_target(spm, target, faults);
-    else
-        spm_fault(faults, node, "has no <target>");
-
-    spm->alias = spm_xml_attr(alias, "name");
-    if (alias && !spm->alias)
-        spm_fault(faults, alias, "has no attribute 'name'");
-    spm->faulty = faults->len > before;
-    return spm;
-}
+/* ---- other memory devices ---- */
 
 static void
 spm_other_memory_def_free(gpointer data)
@@ -393,25 +83,9 @@ spm_other_memory_def_free(gpointer data)
     SpmOtherMemoryDef *other = data;
 
     g_free(other->model);
+    g_free(other->alias);
+    g_free(other->path);
     g_free(other);
-}
-
-/**
- * spm_read_size:
- * @node: (nullable): an element of libvirt's own grammar that holds a size
- *
- * Returns: the size in KiB; 0 without @node, and for what cannot be read, which is left to libvirt to refuse
- */
-guint64
-spm_read_size(xmlNodePtr node)
-{
-    g_autofree char *value = spm_xml_content(node);
-    g_autofree char *unit = spm_xml_attr(node, "unit");
-    guint64 kib = 0;
-
-    if (value)
-        spm_parse_size(value, unit, &kib);
-    return kib;
 }
 
 static SpmOtherMemoryDef *
@@ -428,32 +102,112 @@ spm_other_memory_def_parse(xmlNodePtr node)
     other->node = node;
     other->line = spm_xml_line(node);
     other->model = spm_xml_attr(node, "model");
-    other->size = spm_read_size(spm_xml_find(node, "target/size"));
+    other->alias = spm_xml_attr(spm_xml_first(node, NULL, "alias"), "name");
+    other->path = spm_xml_content(spm_xml_find(node, "source/path"));
+    other->size = spm_read_child_size(node, "target/size");
+    other->label = spm_read_child_size(node, "target/label/size");
+    other->block = spm_read_child_size(node, "target/block");
+    other->pagesize = spm_read_child_size(node, "source/pagesize");
+    other->alignsize = spm_read_child_size(node, "source/alignsize");
     other->cell = cell && spm_parse_number(cell, 10, G_MAXINT, &number) ? (gint64)number : -1;
     other->has_base = base && spm_parse_number(base, 16, G_MAXUINT64, &other->base) && other->base;
     return other;
+}
+
+/* ---- cells ---- */
+
+static void
+spm_cell_extra_free(gpointer data)
+{
+    SpmCellExtra *extra = data;
+
+    g_free(extra->name);
+    g_free(extra);
+}
+
+static void
+spm_numa_policy_clear(SpmNumaPolicy *policy)
+{
+    g_free(policy->mode);
+    g_free(policy->nodeset);
+}
+
+static void
+spm_numa_policy_free(SpmNumaPolicy *policy)
+{
+    if (!policy)
+        return;
+    spm_numa_policy_clear(policy);
+    g_free(policy);
+}
+
+static void
+spm_cell_def_free(gpointer data)
+{
+    SpmCellDef *cell = data;
+
+    g_free(cell->bad_id);
+    spm_bad_size_clear(&cell->bad_memory);
+    g_ptr_array_unref(cell->extras);
+    spm_numa_policy_free(cell->policy);
+    g_free(cell);
+}
+
+static void
+spm_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr element)
+{
+    SpmCellExtra *extra = g_new0(SpmCellExtra, 1);
+
+    extra->name = g_strdup((const char *)name);
+    extra->element = element != NULL;
+    extra->line = element ? spm_xml_line(element) : cell->line;
+    g_ptr_array_add(cell->extras, extra);
+}
+
+static void
+spm_cell_parse_extras(SpmCellDef *cell)
+{
+    cell->extras = g_ptr_array_new_with_free_func(spm_cell_extra_free);
+    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
+        if (attr->ns || !g_strv_contains(spm_cell_attributes, (const char *)attr->name))
+            spm_cell_add_extra(cell, attr->name, NULL);
+    }
+    for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
+        spm_cell_add_extra(cell, child->name, child);
+}
+
+static void
+spm_cell_parse_memory(SpmCellDef *cell)
+{
+    g_autofree char *memory = spm_xml_attr(cell->node, "memory");
+    g_autofree char *unit = spm_xml_attr(cell->node, "unit");
+
+    cell->has_memory = memory != NULL;
+    if (memory && !spm_parse_size(memory, unit, &cell->memory)) {
+        cell->bad_memory.value = g_steal_pointer(&memory);
+        cell->bad_memory.unit = unit ? g_steal_pointer(&unit) : g_strdup("KiB");
+    }
 }
 
 static SpmCellDef *
 spm_cell_def_parse(xmlNodePtr node, unsigned int index)
 {
     SpmCellDef *cell = g_new0(SpmCellDef, 1);
-    g_autofree char *id = spm_xml_attr(node, "id");
-    g_autofree char *memory = spm_xml_attr(node, "memory");
-    g_autofree char *unit = spm_xml_attr(node, "unit");
+    xmlNodePtr distances = spm_xml_first(node, NULL, "distances");
     g_autofree char *access = spm_xml_attr(node, "memAccess");
     g_autofree char *discard = spm_xml_attr(node, "discard");
-    guint64 number = index; /* as libvirt counts cells without an id */
 
     cell->node = node;
     cell->line = spm_xml_line(node);
-    if (id)
-        spm_parse_number(id, 10, G_MAXINT, &number);
-    cell->id = (unsigned int)number;
-    if (memory)
-        spm_parse_size(memory, unit, &cell->memory);
-    cell->access = spm_choice_from_string(spm_access_names, access);
-    cell->discard = spm_choice_from_string(spm_tristate_names, discard);
+    /* libvirt counts the cells that have no id */
+    cell->id = spm_read_number(spm_xml_attr(node, "id"), index, &cell->bad_id);
+    spm_cell_parse_memory(cell);
+    cell->access = spm_access_from_string(access);
+    cell->discard = spm_tristate_from_string(discard);
+    spm_cell_parse_extras(cell);
+    cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
+    cell->has_distances = distances != NULL;
+    cell->distances_line = distances ? spm_xml_line(distances) : 0;
     return cell;
 }
 
@@ -467,52 +221,237 @@ spm_cell_def_compare(gconstpointer a, gconstpointer b)
 }
 
 static void
+spm_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
+{
+    xmlNodePtr numa = spm_xml_find(def->root, "cpu/numa");
+
+    def->numa_line = numa ? spm_xml_line(numa) : 0;
+    for (guint i = 0; i < cells->len; i++)
+        g_ptr_array_add(def->cells, spm_cell_def_parse(g_ptr_array_index(cells, i), i));
+    g_ptr_array_sort(def->cells, spm_cell_def_compare);
+}
+
+static SpmCellDef *
+spm_find_cell(const SpmDomainDef *def, unsigned int id)
+{
+    SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
+
+    /* the ids of a valid domain are 0, 1 and so on */
+    if (cell && cell->id == id)
+        return cell;
+    for (guint i = 0; i < def->cells->len; i++) {
+        cell = g_ptr_array_index(def->cells, i);
+        if (cell->id == id)
+            return cell;
+    }
+    return NULL;
+}
+
+/**
+ * spm_domain_def_cell:
+ * @def: a definition
+ * @id: of a cell
+ *
+ * Returns: (transfer none) (nullable): the first cell with that id, or NULL
+ */
+const SpmCellDef *
+spm_domain_def_cell(const SpmDomainDef *def, unsigned int id)
+{
+    return spm_find_cell(def, id);
+}
+
+/* ---- references to cells ---- */
+
+static void
+spm_cell_reference_free(gpointer data)
+{
+    SpmCellReference *reference = data;
+
+    g_free(reference->element);
+    g_free(reference);
+}
+
+static void
+spm_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
+{
+    g_autofree char *value = spm_xml_attr(node, attribute);
+    SpmCellReference *reference;
+    guint64 id;
+
+    if (!value || !spm_parse_number(value, 10, G_MAXINT, &id) || id >= def->cells->len)
+        return;
+    reference = g_new0(SpmCellReference, 1);
+    reference->element = g_strdup((const char *)node->name);
+    reference->attribute = attribute;
+    reference->cell = (unsigned int)id;
+    reference->line = spm_xml_line(node);
+    g_ptr_array_add(def->references, reference);
+}
+
+static void
+spm_parse_references(SpmDomainDef *def)
+{
+    static const struct {
+        const char *path;
+        const char *attribute;
+    } places[] = {
+        { "cpu/numa[1]/interconnects[1]/*", "initiator" },
+        { "cpu/numa[1]/interconnects[1]/*", "target" },
+        { "numatune/*", "cellid" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, places[i].path);
+
+        for (guint j = 0; j < nodes->len; j++)
+            spm_parse_reference(def, g_ptr_array_index(nodes, j), places[i].attribute);
+    }
+}
+
+/* ---- how memory is backed ---- */
+
+static void
+spm_page_def_free(gpointer data)
+{
+    SpmPageDef *page = data;
+
+    g_free(page->nodeset);
+    g_free(page);
+}
+
+/* Gives the cells that @nodeset names the size of their first <page>. */
+static void
+spm_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, guint64 size)
+{
+    g_autofree char *owned = nodeset;
+    SpmPageDef *page = NULL;
+    SpmCpuset set;
+
+    spm_cpuset_parse(nodeset, &set);
+    for (guint i = 0; i < def->cells->len; i++) {
+        SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+
+        if (!spm_cpuset_contains(&set, i))
+            continue;
+        if (!cell->has_pagesize) {
+            cell->has_pagesize = TRUE;
+            cell->pagesize = size;
+        }
+        if (!page) {
+            page = g_new0(SpmPageDef, 1);
+            page->line = spm_xml_line(node);
+            page->nodeset = g_steal_pointer(&owned);
+            g_ptr_array_add(def->pages, page);
+        }
+        page->highest = i;
+    }
+}
+
+static void
+spm_parse_page(SpmDomainDef *def, xmlNodePtr node)
+{
+    g_autofree char *value = spm_xml_attr(node, "size");
+    g_autofree char *unit = spm_xml_attr(node, "unit");
+    char *nodeset = spm_xml_attr(node, "nodeset");
+    guint64 size = 0;
+
+    if (value)
+        spm_parse_size(value, unit, &size);
+    if (nodeset)
+        spm_parse_page_cells(def, node, nodeset, size);
+    else
+        def->backing.pagesize = size;
+}
+
+static void
+spm_parse_backing(SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) pages = spm_xml_find_all(def->root, "memoryBacking/hugepages/page");
+    g_autofree char *access = spm_find_attr(def->root, "memoryBacking/access", "mode");
+    g_autofree char *allocation = spm_find_attr(def->root, "memoryBacking/allocation", "mode");
+    g_autofree char *threads = spm_find_attr(def->root, "memoryBacking/allocation", "threads");
+    SpmBackingDef *backing = &def->backing;
+    guint64 number = 0;
+
+    backing->access = spm_access_from_string(access);
+    if (spm_xml_find(def->root, "memoryBacking/discard"))
+        backing->discard = SPM_TRISTATE_YES;
+    backing->source = spm_find_attr(def->root, "memoryBacking/source", "type");
+    backing->immediate = g_strcmp0(allocation, "immediate") == 0;
+    if (threads)
+        spm_parse_number(threads, 10, G_MAXUINT32, &number);
+    backing->threads = (guint32)number;
+    backing->hugepages = spm_xml_find(def->root, "memoryBacking/hugepages") != NULL;
+    backing->has_pages = pages->len > 0;
+    for (guint i = 0; i < pages->len; i++)
+        spm_parse_page(def, g_ptr_array_index(pages, i));
+}
+
+static void
+spm_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
+{
+    g_autofree char *id = spm_xml_attr(node, "cellid");
+    guint64 number;
+
+    if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number < def->cells->len) {
+        SpmCellDef *cell = g_ptr_array_index(def->cells, number);
+
+        spm_numa_policy_free(cell->policy);
+        cell->policy = g_new0(SpmNumaPolicy, 1);
+        cell->policy->mode = spm_xml_attr(node, "mode");
+        cell->policy->nodeset = spm_xml_attr(node, "nodeset");
+    }
+}
+
+static void
+spm_parse_numatune(SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
+    xmlNodePtr memory = spm_xml_find(def->root, "numatune/memory");
+
+    def->policy.mode = spm_xml_attr(memory, "mode");
+    def->policy.nodeset = spm_xml_attr(memory, "nodeset");
+    for (guint i = 0; i < memnodes->len; i++)
+        spm_parse_memnode(def, g_ptr_array_index(memnodes, i));
+}
+
+static void
 spm_parse_max_memory(SpmDomainDef *def)
 {
     xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
-    g_autofree char *slots = spm_xml_attr(node, "slots");
-    guint64 number = 0;
 
     def->has_max_memory = node != NULL;
-    def->max_memory = spm_read_size(node);
-    if (slots)
-        spm_parse_number(slots, 10, G_MAXINT, &number);
-    def->slots = (unsigned int)number;
+    def->max_memory_line = node ? spm_xml_line(node) : 0;
+    def->max_memory = spm_read_size(node, &def->bad_max_memory);
+    def->slots = spm_read_number(spm_xml_attr(node, "slots"), 0, &def->bad_slots);
 }
 
-/* What is looked at in pairs, and so must not be more than any domain can have that libvirt and QEMU start:
- * QEMU has 256 slots (ACPI_MAX_RAM_SLOTS), of which a carrier takes one; 4095 ranges of memory in an address
- * space of x86 (phys_section_add(), which no device gets around); and 128 NUMA nodes (MAX_NODES). */
-#define SPM_ELEMENTS_MAX 256
-#define SPM_MEMORIES_MAX 4096
-#define SPM_CELLS_MAX 128
+/* ---- devices ---- */
 
-/* Refuses what is there more often than that, in a domain that has spm elements. */
+/* Refuses a domain with spm elements that has more of something than @limits allow. */
 static gboolean
-spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArray *cells, SpmFaults *faults)
+spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArray *cells,
+                 const SpmLimits *limits, SpmFaults *faults)
 {
     const struct {
         const GPtrArray *nodes;
-        guint max;
+        SpmLimit limit;
         const char *what;
-        const char *why;
     } counts[] = {
-        { spms, SPM_ELEMENTS_MAX, "<memory model='spm'>", "slots for memory devices" },
-        { memories, SPM_MEMORIES_MAX, "<memory> in <devices>", "ranges of memory" },
-        { cells, SPM_CELLS_MAX, "<cell> of <numa>", "NUMA nodes" },
+        { spms, limits->spms, "<memory model='spm'>" },
+        { memories, limits->memories, "<memory> in <devices>" },
+        { cells, limits->cells, "<cell> of <numa>" },
     };
 
     for (gsize i = 0; spms->len && i < G_N_ELEMENTS(counts); i++) {
-        const GPtrArray *nodes = counts[i].nodes;
-        guint max = counts[i].max;
+        guint len = counts[i].nodes->len, max = counts[i].limit.max;
 
-        if (nodes->len <= max)
+        if (len <= max)
             continue;
         spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm_xml_line(g_ptr_array_index(nodes, max)),
-            "%s is there %u times; with <memory model='spm'> it may be there %u times, as QEMU has no "
-            "more %s",
-            counts[i].what, nodes->len, max, counts[i].why);
+            faults, SPM_ERROR_CONFIG, spm_xml_line(g_ptr_array_index(counts[i].nodes, max)),
+            "%s is given %u times; a domain with <memory model='spm'> may have at most %u, because %s",
+            counts[i].what, len, max, counts[i].limit.why);
         return FALSE;
     }
     return TRUE;
@@ -530,51 +469,113 @@ spm_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faul
             continue;
         }
         spm = spm_memory_def_parse(node, faults);
-        spm->behind = def->others->len > 0;
+        spm->late = def->others->len > 0;
         g_ptr_array_add(def->spms, spm);
     }
 }
 
-/* Cells and memory devices, unless they are too many, as a fault says then. */
-static void
-spm_parse_devices(SpmDomainDef *def, SpmFaults *faults)
+static GPtrArray *
+spm_find_spms(const GPtrArray *memories)
 {
-    g_autoptr(GPtrArray) cells = spm_xml_find_all(def->root, "cpu/numa[1]/cell");
-    g_autoptr(GPtrArray) memories = spm_xml_find_all(def->root, "devices/memory");
-    g_autoptr(GPtrArray) spms = g_ptr_array_new();
+    GPtrArray *spms = g_ptr_array_new();
 
     for (guint i = 0; i < memories->len; i++) {
         if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
             g_ptr_array_add(spms, g_ptr_array_index(memories, i));
     }
-    if (!spm_check_counts(spms, memories, cells, faults))
+    return spms;
+}
+
+/* Cells and memory devices, unless there are too many, which adds a fault. */
+static void
+spm_parse_devices(SpmDomainDef *def, const SpmLimits *limits, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) cells = spm_xml_find_all(def->root, "cpu/numa[1]/cell");
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(def->root, "devices/memory");
+    g_autoptr(GPtrArray) spms = spm_find_spms(memories);
+
+    if (!spm_check_counts(spms, memories, cells, limits, faults))
         return;
-    for (guint i = 0; i < cells->len; i++)
-        g_ptr_array_add(def->cells, spm_cell_def_parse(g_ptr_array_index(cells, i), i));
-    g_ptr_array_sort(def->cells, spm_cell_def_compare);
+    spm_parse_cells(def, cells);
     spm_parse_memories(def, memories, faults);
 }
 
-/**
- * spm_memory_node_is_spm:
- * @node: a <memory> device
- *
- * Returns: TRUE when it is a <memory model='spm'>
- */
-gboolean
-spm_memory_node_is_spm(xmlNodePtr node)
-{
-    g_autofree char *model = spm_xml_attr(node, "model");
+/* ---- aliases ---- */
 
-    return g_strcmp0(model, "spm") == 0;
+static gint
+spm_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
+{
+    (void)data;
+    return strcmp(a, b);
 }
+
+/**
+ * spm_alias_tree_new:
+ * @free_value: frees a value
+ *
+ * A tree and not a hash table: the author of a document could give all of its aliases the same hash.
+ *
+ * Returns: (transfer full): an empty tree, which owns its keys, the aliases, and its values
+ */
+GTree *
+spm_alias_tree_new(GDestroyNotify free_value)
+{
+    return g_tree_new_full(spm_compare_aliases, NULL, g_free, free_value);
+}
+
+static void
+spm_alias_use_free(gpointer data)
+{
+    SpmAliasUse *use = data;
+
+    g_free(use->device);
+    g_free(use);
+}
+
+/* Notes that @device, which is the element of @spm if that is given, has its alias. */
+static void
+spm_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef *spm)
+{
+    xmlNodePtr node = spm_xml_first(device, NULL, "alias");
+    char *name = node ? spm_xml_attr(node, "name") : NULL;
+    SpmAliasUse *use = name ? g_tree_lookup(def->aliases, name) : NULL;
+
+    if (name && !use)
+        g_tree_insert(def->aliases, name, use = g_new0(SpmAliasUse, 1));
+    else
+        g_free(name);
+    if (use && spm && !use->spm) {
+        use->spm = spm;
+    } else if (use && !spm && !use->device) {
+        use->device = g_strdup((const char *)device->name);
+        use->line = spm_xml_line(device);
+    }
+}
+
+static void
+spm_parse_aliases(SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) devices = spm_xml_find_all(def->root, "devices/*");
+    guint next = 0;
+
+    for (guint i = 0; i < devices->len; i++) {
+        xmlNodePtr device = g_ptr_array_index(devices, i);
+        const SpmMemoryDef *spm = next < def->spms->len ? g_ptr_array_index(def->spms, next) : NULL;
+        gboolean is_spm = spm && spm->node == device;
+
+        next += is_spm;
+        spm_parse_alias(def, device, is_spm ? spm : NULL);
+    }
+}
+
+/* ---- the domain ---- */
 
 /**
  * spm_domain_nodes:
  * @doc: a document
  *
- * Returns: (transfer container): the domains that it holds: its root, or those of a snapshot or checkpoint;
- *   none for documents of other kinds
+ * Returns: (transfer container): the domains in it: its root, or those of a snapshot or checkpoint; none for
+ *   any other document
  */
 GPtrArray *
 spm_domain_nodes(xmlDocPtr doc)
@@ -597,32 +598,61 @@ spm_domain_nodes(xmlDocPtr doc)
     return domains;
 }
 
-/**
- * spm_domain_def_parse:
- * @domain: a <domain>, whose document must outlive what is returned
- * @faults: where every breach of the grammar of <memory model='spm'> is added
- *
- * Returns: (transfer full): the definition, of use for more than validation only when no fault was added
- */
-SpmDomainDef *
-spm_domain_def_parse(xmlNodePtr domain, SpmFaults *faults)
+static SpmDomainDef *
+spm_domain_def_new(xmlNodePtr domain)
 {
     SpmDomainDef *def = g_new0(SpmDomainDef, 1);
-    xmlNodePtr os_type;
 
     def->root = domain;
-    os_type = spm_xml_find(def->root, "os/type");
-    def->type = spm_xml_attr(def->root, "type");
-    def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
-    def->arch = spm_xml_attr(os_type, "arch");
-    def->machine = spm_xml_attr(os_type, "machine");
-    def->emulator = spm_xml_content(spm_xml_find(domain, "devices/emulator"));
-    def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
-    def->cells = g_ptr_array_new_with_free_func(g_free);
+    def->line = spm_xml_line(domain);
+    def->cells = g_ptr_array_new_with_free_func(spm_cell_def_free);
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
     def->others = g_ptr_array_new_with_free_func(spm_other_memory_def_free);
+    def->pages = g_ptr_array_new_with_free_func(spm_page_def_free);
+    def->references = g_ptr_array_new_with_free_func(spm_cell_reference_free);
+    def->aliases = spm_alias_tree_new(spm_alias_use_free);
+    return def;
+}
+
+static void
+spm_parse_machine(SpmDomainDef *def)
+{
+    xmlNodePtr os_type = spm_xml_find(def->root, "os/type");
+    xmlNodePtr emulator = spm_xml_find(def->root, "devices/emulator");
+
+    def->type = spm_xml_attr(def->root, "type");
+    def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
+    def->memory = spm_read_size(spm_xml_first(def->root, NULL, "memory"), NULL);
+    def->arch = spm_xml_attr(os_type, "arch");
+    def->machine = spm_xml_attr(os_type, "machine");
+    def->os_line = os_type ? spm_xml_line(os_type) : 0;
+    def->emulator = spm_xml_content(emulator);
+    def->emulator_line = emulator ? spm_xml_line(emulator) : 0;
+    def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
+}
+
+/**
+ * spm_domain_def_parse:
+ * @domain: a <domain>, whose document must outlive the definition
+ * @limits: what a domain with SPM may have at most; beyond them neither cells nor devices are read
+ * @faults: the list to which every breach of the grammar of <memory model='spm'> is added
+ *
+ * Returns: (transfer full): the definition. If a fault was added, it is fit for validation only
+ */
+SpmDomainDef *
+spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faults)
+{
+    SpmDomainDef *def = spm_domain_def_new(domain);
+
+    spm_parse_machine(def);
     spm_parse_max_memory(def);
-    spm_parse_devices(def, faults);
+    spm_parse_devices(def, limits, faults);
+    if (def->spms->len) {
+        spm_parse_references(def);
+        spm_parse_aliases(def);
+    }
+    spm_parse_backing(def);
+    spm_parse_numatune(def);
     return def;
 }
 
@@ -636,14 +666,23 @@ spm_domain_def_free(SpmDomainDef *def)
     if (!def)
         return;
 
+    if (def->ns_data_free)
+        def->ns_data_free(def->ns_data);
     g_free(def->type);
     g_free(def->name);
     g_free(def->arch);
     g_free(def->machine);
     g_free(def->emulator);
+    spm_bad_size_clear(&def->bad_max_memory);
+    g_free(def->bad_slots);
+    g_free(def->backing.source);
+    spm_numa_policy_clear(&def->policy);
     g_ptr_array_unref(def->cells);
     g_ptr_array_unref(def->spms);
     g_ptr_array_unref(def->others);
+    g_ptr_array_unref(def->pages);
+    g_ptr_array_unref(def->references);
+    g_tree_unref(def->aliases);
     g_free(def);
 }
 
@@ -677,55 +716,4 @@ gboolean
 spm_other_memory_needs_slot(const SpmOtherMemoryDef *other)
 {
     return other->model && g_strv_contains(spm_slot_models, other->model);
-}
-
-static gint
-spm_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
-{
-    (void)data;
-    return strcmp(a, b);
-}
-
-/**
- * spm_alias_tree_new:
- *
- * A tree, not a hash table: whoever writes a document can give all of its aliases one hash.
- *
- * Returns: (transfer full): an empty tree by aliases, which owns these and what it says of them
- */
-GTree *
-spm_alias_tree_new(void)
-{
-    return g_tree_new_full(spm_compare_aliases, NULL, g_free, g_free);
-}
-
-/**
- * spm_domain_def_aliases:
- * @def: a definition
- *
- * Returns: (transfer full): all aliases of the document's devices, and of each the #SpmAliasUse
- */
-GTree *
-spm_domain_def_aliases(const SpmDomainDef *def)
-{
-    g_autoptr(GPtrArray) devices = spm_xml_find_all(def->root, "devices/*");
-    GTree *aliases = spm_alias_tree_new();
-
-    for (guint i = 0; i < devices->len; i++) {
-        xmlNodePtr device = g_ptr_array_index(devices, i);
-        char *name = spm_xml_attr(spm_xml_first(device, NULL, "alias"), "name");
-        SpmAliasUse *use = name ? g_tree_lookup(aliases, name) : NULL;
-        xmlNodePtr *user;
-
-        if (name && !use)
-            g_tree_insert(aliases, name, use = g_new0(SpmAliasUse, 1));
-        else
-            g_free(name);
-        if (!use)
-            continue;
-        user =
-            spm_xml_is(device, NULL, "memory") && spm_memory_node_is_spm(device) ? &use->spm : &use->device;
-        *user = *user ? *user : device;
-    }
-    return aliases;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The part of a domain definition that specific purpose memory depends on. */
+/* The part of a domain definition that specific purpose memory depends on.
+ *
+ * Parse reads every value from the document. The other files use these structs; only format and translation
+ * use the nodes, because they change the document. */
 
 #pragma once
 
@@ -12,7 +15,7 @@
 /* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */
 #define SPM_ADDRESS_LIMIT (G_GUINT64_CONSTANT(1) << 52)
 
-/* Two spellings of one choice; the third state is "not said". */
+/* Two spellings of one choice; the third state is "not given". */
 typedef enum {
     SPM_ACCESS_DEFAULT,
     SPM_ACCESS_SHARED,
@@ -25,64 +28,125 @@ typedef enum {
     SPM_TRISTATE_NO,
 } SpmTristate;
 
-const char *spm_access_to_string(SpmAccess access);
-const char *spm_tristate_to_string(SpmTristate value);
-
-/* One <memory model='spm'>. */
+/* One <memory model='spm'>. Sizes are in KiB, and 0 when they are not given. */
 typedef struct {
     xmlNodePtr node; /* borrowed from the document */
     unsigned int line;
-    gboolean faulty; /* breaks the grammar: what follows is not complete */
-    gboolean behind; /* another kind of memory device comes before it */
+    gboolean faulty; /* it breaks the grammar, so the rest may be incomplete */
+    gboolean late;   /* a memory device of another model precedes it */
 
     SpmAccess access;
     SpmTristate discard;
 
-    guint64 pagesize;  /* KiB, 0: not said */
-    char *nodemask;    /* host NUMA nodes in libvirt's cpuset syntax, or NULL */
-    char *path;        /* absolute, or NULL */
-    guint64 alignsize; /* KiB, 0: not said */
+    guint64 pagesize;
+    char *nodemask; /* host NUMA nodes in libvirt's cpuset syntax, or NULL */
+    char *path;     /* absolute, or NULL */
+    guint64 alignsize;
     gboolean pmem;
 
-    guint64 size; /* KiB */
+    guint64 size;
     unsigned int cell;
     gboolean has_base;
     guint64 base; /* guest-physical, bytes */
-    /* of <size>, <node> and <address> */
-    unsigned int size_line, cell_line, base_line;
+    /* of <size>, <node>, <address> and <alias> */
+    unsigned int size_line, cell_line, base_line, alias_line;
 
     char *alias; /* NULL until post-parse */
 } SpmMemoryDef;
 
-/* Any other <memory model='...'> of the domain. */
+/* Any other <memory model='...'> of the domain. Sizes are in KiB, and 0 when they are not given. */
 typedef struct {
-    xmlNodePtr node;
+    xmlNodePtr node; /* borrowed from the document */
     unsigned int line;
-    char *model;
-    guint64 size; /* KiB */
-    gint64 cell;  /* -1: none */
+    char *model; /* NULL for none, as is the rest */
+    char *alias;
+    char *path;
+    guint64 size;
+    guint64 label;
+    guint64 block;
+    guint64 pagesize;
+    guint64 alignsize;
+    gint64 cell; /* -1: none */
     gboolean has_base;
-    guint64 base;
+    guint64 base; /* guest-physical, bytes */
 } SpmOtherMemoryDef;
+
+/* A size that cannot be read, as the document has it; NULL when it can be read. */
+typedef struct {
+    char *value;
+    char *unit;
+} SpmBadSize;
+
+/* The host nodes for memory: <memory> or <memnode> of <numatune>. */
+typedef struct {
+    char *mode;    /* NULL: the default */
+    char *nodeset; /* in libvirt's cpuset syntax, or NULL */
+} SpmNumaPolicy;
+
+/* An attribute or a child of a <cell> that carries more than its id and its memory. */
+typedef struct {
+    char *name;
+    gboolean element;
+    unsigned int line;
+} SpmCellExtra;
 
 /* One <cell> of <cpu><numa>. */
 typedef struct {
-    xmlNodePtr node;
+    xmlNodePtr node; /* borrowed from the document */
     unsigned int line;
     unsigned int id;
+    char *bad_id; /* an id that is not a number, or NULL */
+    gboolean has_memory;
     guint64 memory; /* KiB */
+    SpmBadSize bad_memory;
     SpmAccess access;
     SpmTristate discard;
+    GPtrArray *extras; /* of SpmCellExtra */
+    gboolean bare;     /* it has an id and no memory, and nothing else */
+    gboolean has_distances;
+    unsigned int distances_line;
+    SpmNumaPolicy *policy; /* of its <memnode>, or NULL */
+    gboolean has_pagesize; /* a <page> of <hugepages> names it */
+    guint64 pagesize;      /* KiB */
 } SpmCellDef;
 
-/* Who has an alias: the first device that is not spm, and the first that is; NULL for none. */
+/* A <page> of <hugepages> that names cells. */
 typedef struct {
-    xmlNodePtr device;
-    xmlNodePtr spm;
+    unsigned int line;
+    char *nodeset;
+    unsigned int highest; /* the highest id of a cell among them */
+} SpmPageDef;
+
+/* Another element that names a cell: in <interconnects> or in <numatune>. */
+typedef struct {
+    char *element;
+    const char *attribute;
+    unsigned int cell;
+    unsigned int line;
+} SpmCellReference;
+
+/* <memoryBacking>. */
+typedef struct {
+    SpmAccess access;
+    SpmTristate discard;
+    char *source;       /* its type, or NULL */
+    gboolean immediate; /* allocation */
+    guint32 threads;    /* of the allocation, 0: not given */
+    gboolean hugepages;
+    gboolean has_pages; /* <hugepages> has a <page> */
+    guint64 pagesize;   /* KiB, of the last <page> that names no cells; 0: none */
+} SpmBackingDef;
+
+/* The first device with an alias that is not spm, and the first that is. */
+typedef struct {
+    char *device; /* its element, or NULL */
+    unsigned int line;
+    const SpmMemoryDef *spm;
 } SpmAliasUse;
 
 typedef struct {
     xmlNodePtr root; /* <domain>, borrowed from the document */
+    unsigned int line;
 
     char *type; /* 'kvm', 'qemu', ... */
     char *name;
@@ -90,30 +154,46 @@ typedef struct {
     char *machine;  /* NULL: the emulator's default */
     char *emulator; /* NULL: libvirt's default */
     gboolean acpi;
+    unsigned int os_line, emulator_line, numa_line;
 
+    guint64 memory; /* <memory>, KiB */
     gboolean has_max_memory;
     guint64 max_memory; /* KiB */
     unsigned int slots;
+    unsigned int max_memory_line;
+    SpmBadSize bad_max_memory;
+    char *bad_slots; /* NULL when it can be read */
 
-    GPtrArray *cells;  /* of SpmCellDef, by id */
-    GPtrArray *spms;   /* of SpmMemoryDef, in document order */
-    GPtrArray *others; /* of SpmOtherMemoryDef, in document order */
+    SpmBackingDef backing;
+    SpmNumaPolicy policy; /* of all cells without one of their own */
+
+    GPtrArray *cells;      /* of SpmCellDef, by id */
+    GPtrArray *spms;       /* of SpmMemoryDef, in document order */
+    GPtrArray *others;     /* of SpmOtherMemoryDef, in document order */
+    GPtrArray *pages;      /* of SpmPageDef, in document order */
+    GPtrArray *references; /* of SpmCellReference, in document order */
+    GTree *aliases;        /* of SpmAliasUse, by the aliases of all devices */
+
+    gpointer ns_data; /* of the hypervisor's own namespace */
+    GDestroyNotify ns_data_free;
 } SpmDomainDef;
 
 void spm_domain_def_free(SpmDomainDef *def);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmDomainDef, spm_domain_def_free)
 
-gboolean spm_memory_node_is_spm(xmlNodePtr node);
-GPtrArray *spm_domain_nodes(xmlDocPtr doc);
-SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, SpmFaults *faults);
-void spm_domain_def_post_parse(SpmDomainDef *def);
-void spm_domain_def_validate(const SpmDomainDef *def, SpmFaults *faults);
-xmlNodePtr spm_memory_def_format(const SpmMemoryDef *spm);
-void spm_domain_def_format(SpmDomainDef *def);
+/* How many spm elements, memory devices and cells a domain with SPM may have, and why no more. */
+typedef struct {
+    guint max;
+    const char *why;
+} SpmLimit;
 
-SpmMemoryDef *spm_memory_def_new(xmlNodePtr node);
+typedef struct {
+    SpmLimit spms, memories, cells;
+} SpmLimits;
+
+GPtrArray *spm_domain_nodes(xmlDocPtr doc);
+SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faults);
+const SpmCellDef *spm_domain_def_cell(const SpmDomainDef *def, unsigned int id);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
 gboolean spm_other_memory_needs_slot(const SpmOtherMemoryDef *other);
-GTree *spm_alias_tree_new(void);
-GTree *spm_domain_def_aliases(const SpmDomainDef *def);
-guint64 spm_read_size(xmlNodePtr node);
+GTree *spm_alias_tree_new(GDestroyNotify free_value);

@@ -1,54 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fill the defaults of a domain's spm elements in, and write them back into its document. */
+/* Write a definition back into its document. */
 
-#include "spm_domain_conf.h"
+#include "spm_domain_format.h"
+
+#include "spm_memory_conf.h"
 #include "spm_xml.h"
-
-static void
-spm_post_parse_aliases(SpmDomainDef *def)
-{
-    g_autoptr(GTree) aliases = spm_domain_def_aliases(def);
-    unsigned int number = 0;
-
-    for (guint i = 0; i < def->spms->len; i++) {
-        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
-        while (!spm->alias) {
-            g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
-
-            if (!g_tree_lookup(aliases, alias))
-                spm->alias = g_steal_pointer(&alias);
-        }
-    }
-}
-
-static void
-spm_post_parse_max_memory(SpmDomainDef *def)
-{
-    if (def->has_max_memory)
-        return;
-
-    def->has_max_memory = TRUE;
-    def->max_memory = spm_domain_def_total(def);
-    for (guint i = 0; i < def->others->len; i++)
-        def->slots += spm_other_memory_needs_slot(g_ptr_array_index(def->others, i));
-}
-
-/**
- * spm_domain_def_post_parse:
- * @def: a definition as it was parsed
- *
- * Fills the defaults in: an alias for every spm element, and <maxMemory> with just the room and the
- * slots that the domain's memory takes.
- */
-void
-spm_domain_def_post_parse(SpmDomainDef *def)
-{
-    if (def->spms->len == 0)
-        return;
-    spm_post_parse_aliases(def);
-    spm_post_parse_max_memory(def);
-}
 
 static void
 spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
@@ -57,13 +13,8 @@ spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
         spm_xml_set_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
 }
 
-/**
- * spm_memory_def_format:
- * @spm: a definition
- *
- * Returns: (transfer full): the element, in libvirt's order and units, not yet in the document
- */
-xmlNodePtr
+/* Returns a new element in libvirt's order and units, not yet linked into the tree. */
+static xmlNodePtr
 spm_memory_def_format(const SpmMemoryDef *spm)
 {
     xmlNodePtr node = spm_xml_new(spm->node->doc, NULL, "memory");
@@ -99,7 +50,7 @@ spm_memory_def_format(const SpmMemoryDef *spm)
     return node;
 }
 
-/* Without bases a device's place in the window follows from its place in the document: spm first. */
+/* Without bases, devices are placed in the order of the document. SPM comes first. */
 static void
 spm_format_order(SpmDomainDef *def)
 {
@@ -111,12 +62,12 @@ spm_format_order(SpmDomainDef *def)
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
-        if (spm->behind)
+        if (spm->late)
             spm_xml_move_before(first->node, spm->node);
     }
 }
 
-/* Sets @slots, ahead of the unit as libvirt writes it; 0 is no attribute. */
+/* Sets the attribute, which libvirt writes before the unit; 0 removes it. */
 static void
 spm_format_slots(xmlNodePtr node, unsigned int slots)
 {
@@ -153,33 +104,19 @@ spm_format_max_memory(const SpmDomainDef *def)
     spm_format_slots(node, def->slots);
 }
 
-/* TRUE when nothing but its id is said of @cell. */
-static gboolean
-spm_cell_is_bare(const SpmCellDef *cell)
-{
-    static const char *const attributes[] = { "id", "memory", "unit", NULL };
-
-    for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
-        if (attr->ns || !g_strv_contains(attributes, (const char *)attr->name))
-            return FALSE;
-    }
-    return cell->memory == 0 && !cell->node->children;
-}
-
-/* Every cell gets the id that it has by its place, which could change, and those for SPM alone one spelling:
- * translation leaves them out and puts them back. */
+/* Translation leaves cells without memory out and puts them back. So all cells get explicit ids, as their
+ * positions can change, and bare cells get one spelling. */
 static void
 spm_format_cells(const SpmDomainDef *def)
 {
     for (guint i = 0; i < def->cells->len; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-        gboolean bare = spm_cell_is_bare(cell);
 
-        while (bare && cell->node->properties)
+        while (cell->bare && cell->node->properties)
             xmlRemoveProp(cell->node->properties);
         if (!xmlHasProp(cell->node, BAD_CAST "id"))
             spm_xml_set_attr(cell->node, "id", "%u", cell->id);
-        if (bare) {
+        if (cell->bare) {
             spm_xml_set_attr(cell->node, "memory", "0");
             spm_xml_set_attr(cell->node, "unit", "KiB");
         }

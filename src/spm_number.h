@@ -5,5 +5,9 @@
 
 #include <glib.h>
 
+#define SPM_KIB G_GUINT64_CONSTANT(1024)
+#define SPM_MIB (SPM_KIB * 1024)
+#define SPM_GIB (SPM_MIB * 1024)
+
 gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);
 gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);

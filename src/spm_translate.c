@@ -24,8 +24,9 @@
 
 #include "qemu_spm_ns.h"
 #include "qemu_spm_validate.h"
-#include "qemu_spm_window.h"
-#include "layout/spm_layout.h"
+#include "spm_domain_format.h"
+#include "spm_domain_postparse.h"
+#include "spm_memory_conf.h"
 #include "spm_xml.h"
 
 /**
@@ -58,7 +59,7 @@ spm_memory_nodes(xmlNodePtr domain)
     return spm_xml_find_all(domain, "devices/memory");
 }
 
-/* FALSE when something stands in @node, if only the user's comment. */
+/* FALSE when @node contains anything but white space, even a comment. */
 static gboolean
 spm_is_empty(xmlNodePtr node)
 {
@@ -81,9 +82,10 @@ spm_remove_if_empty(gpointer node, gpointer value, gpointer data)
 /* ---- in ---- */
 
 static xmlNodePtr
-spm_need_frontend(xmlNodePtr domain, const char *alias, GTree *overrides)
+spm_frontend_ensure(const SpmDomainDef *def, const char *alias)
 {
-    const SpmQemuOverride *found = g_tree_lookup(overrides, alias);
+    const SpmQemuOverride *found = spm_qemu_ns_override(def, alias);
+    xmlNodePtr domain = def->root;
     xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
     xmlNodePtr device, frontend;
 
@@ -95,7 +97,7 @@ spm_need_frontend(xmlNodePtr domain, const char *alias, GTree *overrides)
         return frontend;
     }
     if (!override) {
-        override = spm_xml_new(domain->doc, spm_qemu_ns_need(domain), "override");
+        override = spm_xml_new(domain->doc, spm_qemu_ns_ensure(domain), "override");
         spm_xml_append(domain, override);
     }
     device = spm_xml_new(domain->doc, override->ns, "device");
@@ -117,10 +119,9 @@ spm_add_property(xmlNodePtr frontend, const char *name, const char *type)
 }
 
 static void
-spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, GTree *overrides,
-                 const SpmQemuOptions *options)
+spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
-    xmlNodePtr frontend = spm_need_frontend(def->root, spm->alias, overrides);
+    xmlNodePtr frontend = spm_frontend_ensure(def, spm->alias);
 
     spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
     spm_add_property(frontend, "slot", "remove");
@@ -164,7 +165,7 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 
     if (stock_cells == def->cells->len)
         return;
-    /* behind all other arguments, wherever these are */
+    /* after all other arguments, wherever these are */
     for (xmlNodePtr node = spm_xml_first(def->root, ns, "commandline"); node;
          node = spm_xml_next(node, ns, "commandline"))
         commandline = node;
@@ -172,7 +173,7 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
         xmlNodePtr override = spm_xml_first(def->root, ns, "override");
 
         /* in libvirt's order */
-        commandline = spm_xml_new(def->root->doc, spm_qemu_ns_need(def->root), "commandline");
+        commandline = spm_xml_new(def->root->doc, spm_qemu_ns_ensure(def->root), "commandline");
         if (override)
             spm_xml_insert_before(override, commandline);
         else
@@ -191,7 +192,6 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 static void
 spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 {
-    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(def->root);
     unsigned int slot = def->slots;
 
     def->slots += def->spms->len;
@@ -203,7 +203,7 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
     }
     spm_leave_cells_out(def, options);
     for (guint i = 0; i < def->spms->len; i++)
-        spm_add_override(def, g_ptr_array_index(def->spms, i), overrides, options);
+        spm_add_override(def, g_ptr_array_index(def->spms, i), options);
 }
 
 /* ---- out ---- */
@@ -275,29 +275,29 @@ spm_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **devi
     return *device && spm_xml_find(memory, "target/node") ? override : NULL;
 }
 
-/* What stands behind the cells of @numa, or NULL when nothing does. */
+/* The first element after the cells of @numa, or NULL when there is none. */
 static xmlNodePtr
-spm_find_behind_cells(xmlNodePtr numa)
+spm_find_after_cells(xmlNodePtr numa)
 {
-    xmlNodePtr behind = NULL;
+    xmlNodePtr after = NULL;
 
     for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
          child = xmlPreviousElementSibling(child))
-        behind = child;
-    return behind;
+        after = child;
+    return after;
 }
 
-/* Puts a cell without memory behind those of @numa, ahead of @behind. */
+/* Adds a cell without memory to @numa, before @after or at the end. */
 static void
-spm_append_cell(xmlNodePtr numa, xmlNodePtr behind, guint id)
+spm_append_cell(xmlNodePtr numa, xmlNodePtr after, guint id)
 {
     xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell");
 
     spm_xml_set_attr(cell, "id", "%u", id);
     spm_xml_set_attr(cell, "memory", "0");
     spm_xml_set_attr(cell, "unit", "KiB");
-    if (behind)
-        spm_xml_insert_before(behind, cell);
+    if (after)
+        spm_xml_insert_before(after, cell);
     else
         spm_xml_append(numa, cell);
 }
@@ -318,7 +318,7 @@ spm_restore_cells(xmlNodePtr domain, GHashTable *emptied)
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
     g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
     xmlNodePtr numa = numas->len ? g_ptr_array_index(numas, numas->len - 1) : NULL;
-    xmlNodePtr behind = numa ? spm_find_behind_cells(numa) : NULL;
+    xmlNodePtr after = numa ? spm_find_after_cells(numa) : NULL;
     guint id = cells->len;
 
     for (guint i = 0; numa && i + 1 < args->len; i++) {
@@ -327,7 +327,7 @@ spm_restore_cells(xmlNodePtr domain, GHashTable *emptied)
 
         if (!spm_argument_is(option, "-numa") || !spm_argument_is(value, ours))
             continue;
-        spm_append_cell(numa, behind, id++);
+        spm_append_cell(numa, after, id++);
         g_hash_table_add(emptied, option->parent);
         g_hash_table_add(emptied, value->parent);
         spm_xml_remove(option);
@@ -397,26 +397,18 @@ spm_has_spm(xmlNodePtr domain)
     return FALSE;
 }
 
-/* Parse, post-parse and validate. Carriers beside spm elements are made spm first, so that the rules
- * hold for all of them. */
+/* Parse, post-parse and validate. Carriers besides spm elements are made spm first, so that the rules hold
+ * for all of them. */
 static SpmDomainDef *
 spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
 {
-    guint before = faults->len;
     SpmDomainDef *def;
 
     spm_make_spm(domain);
-    def = spm_domain_def_parse(domain, faults);
-    if (def->spms->len == 0)
-        return def;
+    def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
+    spm_qemu_ns_parse(def);
     spm_domain_def_post_parse(def);
-    spm_domain_def_validate(def, faults);
     spm_qemu_validate(def, options, faults);
-    /* where the window is depends on all that was checked so far */
-    if (faults->len == before)
-        spm_qemu_window_check(def, faults);
-    if (faults->len == before)
-        spm_layout_check(def, options, faults);
     return def;
 }
 
@@ -424,21 +416,20 @@ static void
 spm_refuse_root(xmlNodePtr root, SpmFaults *faults)
 {
     if (root->ns)
-        spm_faults_add(
-            faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
-            "the document's <%s> is in the namespace '%s'; libvirt takes a <domain> without a namespace "
-            "alone",
-            (const char *)root->name, (const char *)root->ns->href);
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
+                       "the document's <%s> is in the namespace '%s'; libvirt accepts only a <domain> "
+                       "without a namespace",
+                       (const char *)root->name, (const char *)root->ns->href);
     else
         spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
-                       "the document is a <%s>; a <domain> is needed", (const char *)root->name);
+                       "the document is a <%s>; expected a <domain>", (const char *)root->name);
 }
 
 /**
  * spm_translate_load:
  * @doc: a document, whose carriers are made spm elements
- * @options: for which device and libvirt
- * @faults: where everything is added for which the document is to be refused
+ * @options: for which libvirt
+ * @faults: the list to which each reason to refuse it is added
  *
  * Returns: (transfer full) (nullable): the definition of the document's (first) domain after parse,
  *   post-parse and validation; it may have no spm element. NULL when there is no domain
@@ -460,26 +451,31 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
     return first;
 }
 
-static gboolean
-spm_choose_device(const SpmDomainDef *def, SpmQemuOptions *options, SpmFaults *faults)
+/* The device that @def gets, or NULL when a fault was added. */
+static const char *
+spm_choose_device(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
     g_autoptr(GError) error = NULL;
+    const char *device = options->device ? options->device : options->choose(def, options->data, &error);
 
-    if (!options->choose)
-        return TRUE;
-    options->device = options->choose(def, options->data, &error);
-    if (!options->device)
-        spm_faults_add(faults, (SpmErrorCode)error->code,
-                       spm_xml_line(spm_xml_find(def->root, "devices/emulator")), "%s", error->message);
-    return options->device != NULL;
+    if (!device)
+        spm_faults_add(faults, (SpmErrorCode)error->code, def->emulator_line, "%s", error->message);
+    return device;
 }
 
-/* Makes every domain of @doc that has spm elements stock. Returns how many had, and are fine. */
-static guint
-spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *general, SpmFaults *faults)
+/**
+ * spm_translate_in_doc:
+ * @doc: a document, whose domains with spm elements are made stock unless one of them is refused
+ * @options: for which device and libvirt
+ * @faults: the list to which each reason to refuse it is added
+ *
+ * Returns: how many domains were made stock; 0 when @doc is as it was
+ */
+guint
+spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
 {
     g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
-    SpmQemuOptions chosen = *general, *options = &chosen;
+    SpmQemuOptions chosen = *options;
     guint count = 0;
 
     for (guint i = 0; i < domains->len; i++) {
@@ -488,11 +484,29 @@ spm_make_all_stock(xmlDocPtr doc, const SpmQemuOptions *general, SpmFaults *faul
         if (!spm_has_spm(g_ptr_array_index(domains, i)))
             continue;
         def = spm_load(g_ptr_array_index(domains, i), options, faults);
-        if (faults->len || !spm_choose_device(def, options, faults))
+        chosen.device = faults->len ? NULL : spm_choose_device(def, options, faults);
+        if (!chosen.device)
             continue;
-        spm_make_stock(def, options);
+        spm_make_stock(def, &chosen);
         count++;
     }
+    return count;
+}
+
+/**
+ * spm_translate_out_doc:
+ * @doc: a document of stock libvirt, whose carriers are made spm elements
+ *
+ * Returns: how many carriers there were; 0 when @doc is as it was
+ */
+guint
+spm_translate_out_doc(xmlDocPtr doc)
+{
+    g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
+    guint count = 0;
+
+    for (guint i = 0; i < domains->len; i++)
+        count += spm_make_spm(g_ptr_array_index(domains, i));
     return count;
 }
 
@@ -515,73 +529,62 @@ spm_domain_carrier_device(xmlNodePtr domain, const char *found)
 
 /**
  * spm_translate_device:
- * @xml: a document of stock libvirt
- * @device: (out) (transfer none) (nullable): QEMU's name of the device that its carriers become; one that
- *   loses its contents before one that does not. NULL when it has no carrier
- * @error: set on failure: SPM_ERROR_DOCUMENT
+ * @doc: a document of stock libvirt
  *
- * Returns: FALSE when @xml names a device but cannot be read, so that nobody knows what it has
+ * Returns: (transfer none) (nullable): QEMU's name of the device that its carriers become, and if there are
+ * both devices, the one that loses its contents; NULL without carriers
  */
-gboolean
-spm_translate_device(const char *xml, const char **device, GError **error)
+const char *
+spm_translate_device(xmlDocPtr doc)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(GPtrArray) domains = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
+    g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
+    const char *device = NULL;
 
-    *device = NULL;
-    if (!spm_translate_out_concerns(xml))
-        return TRUE;
-    doc = spm_xml_parse_dump(xml, faults);
-    if (!spm_faults_to_error(faults, error))
-        return FALSE;
-    domains = spm_domain_nodes(doc);
     for (guint i = 0; i < domains->len; i++)
-        *device = spm_domain_carrier_device(g_ptr_array_index(domains, i), *device);
-    return TRUE;
+        device = spm_domain_carrier_device(g_ptr_array_index(domains, i), device);
+    return device;
 }
 
 /**
  * spm_translate_choose:
- * @xml: a document of stock libvirt
+ * @doc: a document of stock libvirt
  * @options: how the device is chosen
  * @error: set on failure: SPM_ERROR_DOCUMENT, or what the chooser sets
  *
- * The domain is read, not judged: the chooser gets it whatever else is wrong with it.
+ * The domain is read and not validated: the chooser gets it whatever else is wrong with it.
  *
- * Returns: (transfer none): QEMU's name of the device that the document's (first) domain would get, or NULL
+ * Returns: (transfer none) (nullable): QEMU's name of the device that the document's (first) domain would
+ * get, or NULL
  */
 const char *
-spm_translate_choose(const char *xml, const SpmQemuOptions *options, GError **error)
+spm_translate_choose(xmlDocPtr doc, const SpmQemuOptions *options, GError **error)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new(), ignored = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_xml_parse_dump(xml, faults);
-    g_autoptr(GPtrArray) domains = doc ? spm_domain_nodes(doc) : NULL;
+    g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
     g_autoptr(SpmDomainDef) def = NULL;
 
-    if (doc && domains->len == 0)
+    if (domains->len == 0) {
         spm_refuse_root(xmlDocGetRootElement(doc), faults);
-    if (!spm_faults_to_error(faults, error))
+        spm_faults_to_error(faults, error);
         return NULL;
-    def = spm_domain_def_parse(g_ptr_array_index(domains, 0), ignored);
-    return options->choose ? options->choose(def, options->data, error) : options->device;
+    }
+    def = spm_domain_def_parse(g_ptr_array_index(domains, 0), &spm_qemu_limits, ignored);
+    return options->device ? options->device : options->choose(def, options->data, error);
 }
 
 /**
  * spm_translate_has_carrier:
- * @xml: a document of stock libvirt
+ * @doc: a document of stock libvirt
  * @alias: an alias
  *
- * Returns: TRUE when a carrier of the document has that alias; FALSE as well when it cannot be read
+ * Returns: TRUE when a carrier of the document has that alias
  */
 gboolean
-spm_translate_has_carrier(const char *xml, const char *alias)
+spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_translate_out_concerns(xml) ? spm_xml_parse_dump(xml, faults) : NULL;
-    xmlNodePtr domain = doc ? xmlDocGetRootElement(doc) : NULL;
-    g_autoptr(GPtrArray) memories = domain ? spm_memory_nodes(domain) : g_ptr_array_new();
-    g_autoptr(GTree) overrides = domain ? spm_qemu_ns_overrides(domain) : NULL;
+    xmlNodePtr domain = xmlDocGetRootElement(doc);
+    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
@@ -594,14 +597,16 @@ spm_translate_has_carrier(const char *xml, const char *alias)
     return FALSE;
 }
 
+/* ---- text ---- */
+
 /**
  * spm_translate_in:
  * @xml: a document
  * @options: for which device and libvirt
- * @error: set on failure: SPM_ERROR_DOCUMENT, SPM_ERROR_XML or SPM_ERROR_CONFIG
+ * @error: set on failure: SPM_ERROR_DOCUMENT, SPM_ERROR_XML, SPM_ERROR_CONFIG, or what the chooser sets
  *
- * Returns: (transfer full): what stock libvirt is to be given; a document without spm elements comes
- *   back byte for byte. NULL on failure
+ * Returns: (transfer full): what stock libvirt is to be given; a document without spm elements is returned
+ * byte for byte. NULL on failure
  */
 char *
 spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
@@ -614,10 +619,28 @@ spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
         return g_strdup(xml);
     doc = spm_xml_parse(xml, faults);
     if (doc)
-        count = spm_make_all_stock(doc, options, faults);
+        count = spm_translate_in_doc(doc, options, faults);
     if (!spm_faults_to_error(faults, error))
         return NULL;
     return count ? spm_xml_format(doc) : g_strdup(xml);
+}
+
+/**
+ * spm_translate_read:
+ * @xml: a document of stock libvirt
+ * @error: set on failure: SPM_ERROR_DOCUMENT
+ *
+ * Returns: (transfer full) (nullable): the document, or NULL: without @error set when it surely has no
+ * carriers, else because nobody can tell what it has
+ */
+xmlDocPtr
+spm_translate_read(const char *xml, GError **error)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    xmlDocPtr doc = spm_translate_out_concerns(xml) ? spm_xml_parse_dump(xml, faults) : NULL;
+
+    spm_faults_to_error(faults, error);
+    return doc;
 }
 
 /**
@@ -625,24 +648,18 @@ spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
  * @xml: a document of stock libvirt
  * @error: set on failure: SPM_ERROR_DOCUMENT
  *
- * Returns: (transfer full): the document with its carriers shown as spm elements; one without carriers
- *   comes back byte for byte. NULL on failure
+ * Returns: (transfer full): the document with its carriers shown as spm elements; one without carriers is
+ * returned byte for byte. NULL on failure
  */
 char *
 spm_translate_out(const char *xml, GError **error)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(GPtrArray) domains = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
-    guint count = 0;
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(xmlDoc) doc = spm_translate_read(xml, &failure);
 
-    if (!spm_translate_out_concerns(xml))
-        return g_strdup(xml);
-    doc = spm_xml_parse_dump(xml, faults);
-    if (!spm_faults_to_error(faults, error))
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
-    domains = spm_domain_nodes(doc);
-    for (guint i = 0; i < domains->len; i++)
-        count += spm_make_spm(g_ptr_array_index(domains, i));
-    return count ? spm_xml_format(doc) : g_strdup(xml);
+    }
+    return doc && spm_translate_out_doc(doc) ? spm_xml_format(doc) : g_strdup(xml);
 }

@@ -7,9 +7,14 @@
 
 gboolean spm_translate_in_concerns(const char *xml);
 gboolean spm_translate_out_concerns(const char *xml);
+
 SpmDomainDef *spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults);
-gboolean spm_translate_device(const char *xml, const char **device, GError **error);
-const char *spm_translate_choose(const char *xml, const SpmQemuOptions *options, GError **error);
-gboolean spm_translate_has_carrier(const char *xml, const char *alias);
+guint spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults);
+guint spm_translate_out_doc(xmlDocPtr doc);
+const char *spm_translate_device(xmlDocPtr doc);
+const char *spm_translate_choose(xmlDocPtr doc, const SpmQemuOptions *options, GError **error);
+gboolean spm_translate_has_carrier(xmlDocPtr doc, const char *alias);
+
 char *spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error);
 char *spm_translate_out(const char *xml, GError **error);
+xmlDocPtr spm_translate_read(const char *xml, GError **error);

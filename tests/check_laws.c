@@ -10,6 +10,8 @@
 
 #include "qemu_spm.h"
 #include "layout/spm_layout.h"
+#include "spm_domain_format.h"
+#include "spm_domain_postparse.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 
@@ -222,7 +224,8 @@ spm_format(const char *text, const SpmQemuOptions *options, char **detail)
     }
     domains = spm_domain_nodes(doc);
     for (guint i = 0; i < domains->len; i++) {
-        g_autoptr(SpmDomainDef) def = spm_domain_def_parse(g_ptr_array_index(domains, i), faults);
+        g_autoptr(SpmDomainDef) def =
+            spm_domain_def_parse(g_ptr_array_index(domains, i), &spm_qemu_limits, faults);
 
         spm_domain_def_post_parse(def);
         spm_domain_def_format(def);

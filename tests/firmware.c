@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "host/spm_firmware.h"
+#include "qemu_spm_caps.h"
+#include "qemu_spm_ns.h"
 #include "spm_xml.h"
 
 int
@@ -24,7 +26,8 @@ main(int argc, char **argv)
         fprintf(stderr, "firmware: a document is needed\n");
         return 2;
     }
-    def = spm_domain_def_parse(xmlDocGetRootElement(doc), faults);
+    def = spm_domain_def_parse(xmlDocGetRootElement(doc), &spm_qemu_limits, faults);
+    spm_qemu_ns_parse(def);
     images = spm_firmware_of_domain(def, NULL, (const char *const *)argv + 2);
     for (guint i = 0; i < images->len; i++)
         printf("%s\n", (const char *)g_ptr_array_index(images, i));

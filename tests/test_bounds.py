@@ -61,7 +61,7 @@ def test_an_error_says_how_many_faults_are_shown(bounded):
 def test_a_quoted_value_is_cut_and_stays_on_its_line(value, shown, bounded):
     done = bounded("validate", text=with_devices(f"<memory model='spm' access='{value}'/>"))
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0].endswith(f" has access='{shown}'; what it may be is 'shared', 'private'")
+    assert done.stderr.splitlines()[0].endswith(f" has access='{shown}'; allowed: 'shared', 'private'")
 
 
 def test_each_value_of_many_is_cut(bounded):
@@ -83,14 +83,14 @@ def with_cells(number):
 
 
 @pytest.mark.parametrize("text,message", [
-    (with_devices(SPM * 256), "-:28: <memory model='spm'> is there 257 times; with <memory model='spm'> it may be there "
-                              "256 times, as QEMU has no more slots for memory devices\n"),
-    (with_devices(SPM * 200000), "-:28: <memory model='spm'> is there 200001 times; with <memory model='spm'> it may be "
-                                 "there 256 times, as QEMU has no more slots for memory devices\n"),
-    (with_devices("\n" + DIMM * 4096), "-:29: <memory> in <devices> is there 4097 times; with <memory model='spm'> it may "
-                                       "be there 4096 times, as QEMU has no more ranges of memory\n"),
-    (with_cells(129), "-:143: <cell> of <numa> is there 129 times; with <memory model='spm'> it may be there 128 times, "
-                      "as QEMU has no more NUMA nodes\n"),
+    (with_devices(SPM * 256), "-:28: <memory model='spm'> is given 257 times; a domain with <memory model='spm'> may have at "
+                              "most 256, because QEMU has 256 slots for memory devices\n"),
+    (with_devices(SPM * 200000), "-:28: <memory model='spm'> is given 200001 times; a domain with <memory model='spm'> may "
+                                 "have at most 256, because QEMU has 256 slots for memory devices\n"),
+    (with_devices("\n" + DIMM * 4096), "-:29: <memory> in <devices> is given 4097 times; a domain with <memory model='spm'> "
+                                       "may have at most 4096, because QEMU has no more ranges of memory\n"),
+    (with_cells(129), "-:143: <cell> of <numa> is given 129 times; a domain with <memory model='spm'> may have at most "
+                      "128, because QEMU has 128 NUMA nodes\n"),
 ], ids=["spm", "much spm", "memory", "cells"])
 @pytest.mark.parametrize("command", ["validate", "translate"])
 def test_more_than_qemu_could_have(command, text, message, bounded):
@@ -239,7 +239,7 @@ def test_what_is_no_set_of_nodes(nodemask, bounded):
 def test_what_is_no_alias(alias, bounded):
     done = bounded("validate", text=with_devices(SPM.replace("</memory>", f"<alias name='{alias}'/></memory>")))
     assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1 and "it must be 'ua-' and letters, digits, '_' or '-'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "it must be 'ua-' followed by letters, digits, '_' or '-'" in done.stderr
 
 
 def test_what_an_override_says_is_text(bounded):

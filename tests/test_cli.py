@@ -28,14 +28,14 @@ def test_device(virt_spm):
 def test_other_documents_are_refused(command, virt_spm):
     done = virt_spm(command, "-", text="<!-- a net -->\n<network/>")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "-:2: the document is a <network>; a <domain> is needed\n"
+    assert done.stderr == "-:2: the document is a <network>; expected a <domain>\n"
 
 
 def test_too_old_libvirt(virt_spm):
     done = virt_spm("validate", "--libvirt-version", "9.0.0", SINGLE)
     assert done.returncode == 1
-    assert done.stderr == (f"{SINGLE}:22: <memory model='spm'> needs libvirt 10.0.0 or newer, this is 9.0.0, which "
-                           "could not start the domain\n")
+    assert done.stderr == (f"{SINGLE}:22: <memory model='spm'> requires libvirt 10.0.0 or newer; this is 9.0.0, "
+                           "which could not start the domain\n")
 
 
 def test_all_faults_are_listed(virt_spm):

@@ -146,14 +146,14 @@ DIMM = ("<memory model='dimm'><target><size unit='GiB'>1</size><node>0</node></t
 NO_PLACE = {
     "beyond the window": (
         with_devices("0x100000000", DIMM % (0, 0x6e0000000)),
-        "-:28: <memory model='dimm'> would lie at 0x6e0000000 to 0x720000000, but the window for memory devices is "
-        "from 0x100000000 to 0x700000000\n"),
+        "-:28: <memory model='dimm'> would be at 0x6e0000000-0x720000000, outside QEMU's device-memory window, "
+        "0x100000000-0x700000000\n"),
     "two dimms": (
         with_devices("0x100000000", DIMM % (0, 0x180000000) + DIMM % (1, 0x160000000)),
-        "-:28: <memory model='dimm'> would lie at 0x160000000, where another memory device lies already\n"),
+        "-:28: <memory model='dimm'> would be at 0x160000000, where another memory device already is\n"),
     "too wide": (
         document("spm-single").read_text().replace("unit='GiB'>16<", "unit='PiB'>4<"),
-        "-:1: the domain's memory reaches beyond the 52 bits of a physical address\n"),
+        "-:1: the domain's memory exceeds the 52 bits of a physical address\n"),
 }
 
 
@@ -168,7 +168,7 @@ def test_an_address_of_the_users_own(virt_spm):
     text = document("spm-user-override").read_text().replace("value='9663676416'", "value='4096'")
     done = virt_spm("layout", "-", text=text)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "<memory model='spm'> would lie at 0x1000 to " in done.stderr
+    assert "<memory model='spm'> would be at 0x1000-" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["-machine", "-M", "-m", "-global", "-set", "-readconfig"])

@@ -140,9 +140,9 @@ def stock_domain(tmp_path):
 def test_spm_comes_and_goes_with_the_definition_alone(function, active, flags, call, stock_domain):
     device = "ua-spm0" if function.endswith("Alias") else BY_ALIAS
     output = call(function, device, flags=flags, domain=stock_domain(active)).stdout
-    assert (f"code={VIR_ERR_OPERATION_UNSUPPORTED} <memory model='spm'> cannot be attached, updated or detached by "
-            "itself, as a guest has it from its boot to its end; change the definition of the domain (virsh edit, or "
-            "virt-xml --edit), and shut the domain down and start it again if it runs\n") in output
+    assert (f"code={VIR_ERR_OPERATION_UNSUPPORTED} <memory model='spm'> cannot be attached, updated or detached on "
+            "its own, because a guest keeps it from boot to shutdown; change the domain's definition (virsh edit, or "
+            "virt-xml --edit), and restart the domain if it is running\n") in output
     assert "result: -1" in output and "virDomainDefineXML" not in output and f"{function}:" not in output
 
 

@@ -57,11 +57,11 @@ def test_spm_comes_before_memory_of_an_earlier_devices(virt_spm):
 def test_an_alias_of_another_devices(refused):
     text = with_more(f"<devices>{SPM.format('''<alias name='ua-a'/>''')}</devices>",
                      SINGLE.replace("<!-- HBM", "<disk><alias name='ua-a'/></disk><!-- HBM"))
-    assert "has name='ua-a', which <disk> of line 21 has already" in refused(text)
+    assert "has name='ua-a', which <disk> on line 21 already has" in refused(text)
 
 
 def test_memory_of_another_devices_is_in_the_cell(refused):
-    assert "has the same one" in refused(with_more(f"<devices>{DIMM.replace('>0<', '>1<').format('')}</devices>"))
+    assert "uses the same cell" in refused(with_more(f"<devices>{DIMM.replace('>0<', '>1<').format('')}</devices>"))
 
 
 def test_the_first_emulator_counts(tmp_path):
@@ -98,7 +98,7 @@ def test_a_cell_of_a_second_numa_is_none(refused):
 ], ids=["page", "latency", "memnode"])
 def test_what_refers_to_a_cell_that_old_libvirt_is_not_given(second, refused):
     first = "<memoryBacking><hugepages/></memoryBacking><numatune/><cpu/>"
-    assert "which libvirt before 12.8.0 cannot refer to" in refused(with_more(first + second), OLD_LIBVIRT)
+    assert "libvirt before 12.8.0 cannot refer to such a cell" in refused(with_more(first + second), OLD_LIBVIRT)
 
 
 def test_the_users_own_override(refused):
@@ -156,5 +156,5 @@ def test_a_domain_in_a_namespace(old, new, command, virt_spm):
     text = SINGLE.replace(old, new).replace("<x:domain", "<x:domain xmlns:x='urn:x'")
     done = virt_spm(command, "-", text=text)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == ("-:1: the document's <domain> is in the namespace 'urn:x'; libvirt takes a <domain> without a "
-                           "namespace alone\n")
+    assert done.stderr == ("-:1: the document's <domain> is in the namespace 'urn:x'; libvirt accepts only a <domain> without "
+                           "a namespace\n")

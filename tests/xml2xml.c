@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
-#include "spm_domain_conf.h"
+#include "qemu_spm_caps.h"
+#include "spm_domain_format.h"
+#include "spm_domain_postparse.h"
 #include "spm_xml.h"
 
 int
@@ -21,7 +23,7 @@ main(int argc, char **argv)
         fprintf(stderr, "xml2xml: one document is needed\n");
         return 2;
     }
-    def = spm_domain_def_parse(xmlDocGetRootElement(doc), faults);
+    def = spm_domain_def_parse(xmlDocGetRootElement(doc), &spm_qemu_limits, faults);
     if (!spm_faults_to_error(faults, &error)) {
         fprintf(stderr, "xml2xml: %s\n", error->message);
         return 1;

@@ -150,7 +150,7 @@ spm_firmware_of_emulator(const char *emulator)
 
 /**
  * spm_firmware_of_domain:
- * @def: a definition
+ * @def: a definition after spm_qemu_ns_parse()
  * @emulator: (nullable): the path of the QEMU that is to run it; NULL: the one that it names, or libvirt's
  * default
  * @dirs: folders of descriptors, NULL-terminated
@@ -166,7 +166,7 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
 
     if (!emulator)
         emulator = def->emulator;
-    if (spm_qemu_ns_has_argument(def->root, spm_options))
+    if (spm_qemu_ns_has_argument(def, spm_options))
         return images;
     if (loader && *loader)
         g_ptr_array_add(images, g_steal_pointer(&loader));

@@ -69,14 +69,21 @@ spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error
 {
     SpmQemuOptions options = { .choose = spm_note_domain, .data = domain };
     g_autoptr(GBytes) bytes = spm_firmware_read(path, SPM_STORED_MAX_BYTES, error);
+    g_autoptr(GError) failure = NULL;
     g_autofree char *xml = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
 
     memset(domain, 0, sizeof(*domain));
     if (!bytes)
         return FALSE;
     xml = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
-    return spm_translate_device(xml, &domain->device, error) &&
-           (!domain->device || spm_translate_choose(xml, &options, error));
+    doc = spm_translate_read(xml, &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
+    }
+    domain->device = doc ? spm_translate_device(doc) : NULL;
+    return !domain->device || spm_translate_choose(doc, &options, error);
 }
 
 /**

@@ -10,7 +10,7 @@
  * @SPM_REGION_RAM: memory of the cells
  * @SPM_REGION_SPM: an spm element
  * @SPM_REGION_DEVICE: any other memory device
- * @SPM_REGION_ROOM: the device-memory window as far as nothing is in it
+ * @SPM_REGION_ROOM: the free parts of the device-memory window
  * @SPM_REGION_IO: below 4 GiB, for PCI, interrupt controllers and firmware
  * @SPM_REGION_UNUSED: from the end of RAM to the start of the window
  */
@@ -36,7 +36,7 @@ typedef struct {
 typedef struct {
     char *name; /* of the domain, or NULL */
     gboolean q35;
-    GPtrArray *regions; /* of SpmRegion, by address: each begins where the one before ends, the first at 0 */
+    GPtrArray *regions; /* of SpmRegion, by address and without gaps from 0 */
     guint64 window;     /* where the device-memory window begins and how long it is, bytes; 0 without one */
     guint64 window_size;
     gboolean amd_moves; /* on a CPU of AMD QEMU moves everything above 4 GiB to 1 TiB */
@@ -47,7 +47,6 @@ void spm_layout_free(SpmLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmLayout, spm_layout_free)
 
 SpmLayout *spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
-void spm_layout_check(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
 char *spm_layout_to_text(const SpmLayout *layout);
 char *spm_layout_to_svg(const SpmLayout *layout);
 

@@ -54,9 +54,10 @@ static gboolean
 spm_keeps_contents(virDomainPtr domain, const char *xml)
 {
     g_autoptr(GError) error = NULL;
-    const char *device;
+    g_autoptr(xmlDoc) doc = spm_translate_read(xml, &error);
+    const char *device = doc ? spm_translate_device(doc) : NULL;
 
-    if (!spm_translate_device(xml, &device, &error)) {
+    if (error) {
         spm_report_unknown(domain, error);
         return FALSE;
     }
@@ -89,12 +90,11 @@ spm_contents_move(virDomainPtr domain)
     return move;
 }
 
-/* FALSE when @xml asks for a snapshot of disks alone. */
+/* FALSE when the snapshot is one of disks only. */
 static gboolean
-spm_snapshot_has_memory(const char *xml)
+spm_snapshot_has_memory(SpmIncoming *incoming)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_xml_parse(xml, faults);
+    xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autofree char *mode =
         doc ? spm_xml_attr(spm_xml_find(xmlDocGetRootElement(doc), "memory"), "snapshot") : NULL;
 
@@ -104,15 +104,16 @@ spm_snapshot_has_memory(const char *xml)
 /**
  * spm_contents_move_in_snapshot:
  * @domain: the domain of the call
- * @xml: (nullable): the <domainsnapshot> to create
+ * @incoming: the <domainsnapshot> to create
  * @flags: of virDomainSnapshotCreateXML()
  *
  * Returns: see spm_contents_move()
  */
 gboolean
-spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags)
+spm_contents_move_in_snapshot(virDomainPtr domain, SpmIncoming *incoming, unsigned int flags)
 {
-    if (!xml || flags & (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY))
+    if (!incoming->xml ||
+        flags & (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY))
         return TRUE;
-    return !spm_is_checked(domain) || !spm_snapshot_has_memory(xml) || spm_contents_move(domain);
+    return !spm_is_checked(domain) || !spm_snapshot_has_memory(incoming) || spm_contents_move(domain);
 }

@@ -70,20 +70,53 @@ spm_options(virConnectPtr conn, SpmQemuOptions *options)
     const SpmSettings *settings = &spm_libvirt()->settings;
 
     options->device = settings->device;
-    options->choose = settings->device ? NULL : spm_emulator_device;
+    options->choose = spm_emulator_device;
     options->data = conn;
     return spm_libvirt()->armed && g_strcmp0(spm_libvirt()->virConnectGetType(conn), "QEMU") == 0 &&
            spm_libvirt()->virConnectGetLibVersion(conn, &options->libvirt_version) == 0;
 }
 
-static gboolean
-spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, const char **xml, char **stock)
+/**
+ * spm_incoming_doc:
+ * @incoming: a document that a client sent
+ *
+ * Parses it, once.
+ *
+ * Returns: (transfer none) (nullable): its tree, or NULL when it cannot be read
+ */
+xmlDocPtr
+spm_incoming_doc(SpmIncoming *incoming)
 {
+    if (!incoming->faults) {
+        incoming->faults = spm_faults_new();
+        incoming->doc = spm_xml_parse(incoming->xml, incoming->faults);
+    }
+    return incoming->doc;
+}
+
+/**
+ * spm_incoming_clear:
+ * @incoming: a document that a client sent
+ */
+void
+spm_incoming_clear(SpmIncoming *incoming)
+{
+    g_clear_pointer(&incoming->doc, xmlFreeDoc);
+    g_clear_pointer(&incoming->faults, spm_faults_free);
+    g_clear_pointer(&incoming->stock, g_free);
+}
+
+/* Replaces the text of @incoming by stock XML if it has spm elements. */
+static gboolean
+spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    xmlDocPtr doc = spm_incoming_doc(incoming);
+    guint count = doc ? spm_translate_in_doc(doc, options, incoming->faults) : 0;
     g_autoptr(GError) error = NULL;
 
-    *stock = spm_translate_in(*xml, options, &error);
-    if (*stock) {
-        *xml = *stock;
+    if (spm_faults_to_error(incoming->faults, &error)) {
+        if (count)
+            incoming->xml = incoming->stock = spm_xml_format(doc);
         return TRUE;
     }
     if (g_error_matches(error, SPM_ERROR, SPM_ERROR_DOCUMENT))
@@ -111,109 +144,103 @@ spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options)
 /**
  * spm_in:
  * @conn: the connection of the call
- * @xml: (inout) (nullable): a document, replaced by what stock libvirt takes when it has spm elements
- * @stock: (out): what owns the replacement
+ * @incoming: a document, whose text is replaced by stock XML if it has spm elements
  *
- * A document that cannot be read is left to libvirt, which says so in its own words.
+ * libvirt reports a document that cannot be read.
  *
- * Returns: FALSE, with libvirt's error left, when the document is refused
+ * Returns: FALSE, with libvirt's error set, when the document is refused
  */
 gboolean
-spm_in(virConnectPtr conn, const char **xml, char **stock)
+spm_in(virConnectPtr conn, SpmIncoming *incoming)
 {
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, *xml, &options) || spm_in_with(conn, &options, xml, stock);
+    return !spm_concerns(conn, incoming->xml, &options) || spm_in_with(conn, &options, incoming);
 }
 
-/* spm_in() for a document that is to take the place of @stored, which libvirt has and which is freed: what is
- * saved or runs has the device that its emulator had when it was started, whatever the emulator would say
- * now. */
+/* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. A saved or
+ * running domain keeps the device that its emulator had when it was started, whatever the emulator has now.
+ */
 static gboolean
-spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, const char **xml, char **stock)
+spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIncoming *incoming)
 {
     g_autoptr(GError) error = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
     const char *device;
-    gboolean known;
 
     if (!stored)
         return FALSE;
-    known = spm_translate_device(stored, &device, &error);
+    doc = spm_translate_read(stored, &error);
     free(stored);
-    if (!known) {
+    if (error) {
         spm_report_error(conn, error);
         return FALSE;
     }
-    if (device) {
+    device = doc ? spm_translate_device(doc) : NULL;
+    if (device)
         options->device = device;
-        options->choose = NULL;
-    }
-    return spm_in_with(conn, options, xml, stock);
+    return spm_in_with(conn, options, incoming);
 }
 
 /**
  * spm_in_domain:
  * @domain: the domain of the call
- * @xml: see spm_in()
- * @stock: see spm_in()
+ * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_domain(virDomainPtr domain, const char **xml, char **stock)
+spm_in_domain(virDomainPtr domain, SpmIncoming *incoming)
 {
     virConnectPtr conn = spm_connection(domain);
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, *xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainGetXMLDesc(domain, 0), &options, xml, stock);
+    return !spm_concerns(conn, incoming->xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainGetXMLDesc(domain, 0), &options, incoming);
 }
 
 /**
  * spm_in_managed_save:
  * @domain: the domain of the call
- * @xml: see spm_in()
- * @stock: see spm_in()
+ * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock)
+spm_in_managed_save(virDomainPtr domain, SpmIncoming *incoming)
 {
     virConnectPtr conn = spm_connection(domain);
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, *xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), &options, xml,
-                           stock);
+    return !spm_concerns(conn, incoming->xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), &options,
+                           incoming);
 }
 
 /**
  * spm_in_image:
  * @conn: the connection of the call
  * @file: (nullable): the saved domain
- * @xml: see spm_in()
- * @stock: see spm_in()
+ * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock)
+spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming)
 {
     SpmQemuOptions options;
 
-    return !file || !spm_concerns(conn, *xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, 0), &options, xml,
-                           stock);
+    return !file || !spm_concerns(conn, incoming->xml, &options) ||
+           spm_in_place_of(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, 0), &options,
+                           incoming);
 }
 
-/* What libvirt has of the snapshot or checkpoint that @xml describes, or of its domain when there is none
- * yet. */
+/* What libvirt has of the snapshot or checkpoint that @incoming describes, or of its domain if there is no
+ * such snapshot or checkpoint yet. */
 static char *
-spm_stored_moment(virDomainPtr domain, const char *xml, SpmMomentReader read_moment)
+spm_stored_moment(virDomainPtr domain, SpmIncoming *incoming, SpmMomentReader read_moment)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_xml_parse(xml, faults);
+    xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autofree char *name = doc ? spm_xml_content(spm_xml_find(xmlDocGetRootElement(doc), "name")) : NULL;
     char *stored = name ? read_moment(domain, name) : NULL;
 
@@ -224,19 +251,18 @@ spm_stored_moment(virDomainPtr domain, const char *xml, SpmMomentReader read_mom
  * spm_in_moment:
  * @domain: the domain of the call
  * @read_moment: gets what libvirt has of a snapshot or checkpoint of that name
- * @xml: see spm_in()
- * @stock: see spm_in()
+ * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock)
+spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, SpmIncoming *incoming)
 {
     virConnectPtr conn = spm_connection(domain);
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, *xml, &options) ||
-           spm_in_place_of(conn, spm_stored_moment(domain, *xml, read_moment), &options, xml, stock);
+    return !spm_concerns(conn, incoming->xml, &options) ||
+           spm_in_place_of(conn, spm_stored_moment(domain, incoming, read_moment), &options, incoming);
 }
 
 /**
@@ -249,13 +275,13 @@ spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml
 char *
 spm_out(virConnectPtr conn, char *xml)
 {
-    char *shown;
+    g_autoptr(xmlDoc) doc = NULL;
 
     if (!spm_libvirt()->armed || !xml || !spm_translate_out_concerns(xml) || spm_is_passed_on(conn))
         return xml;
-    shown = spm_translate_out(xml, NULL);
-    if (!shown)
+    doc = spm_translate_read(xml, NULL);
+    if (!doc || !spm_translate_out_doc(doc))
         return xml;
     free(xml);
-    return shown;
+    return spm_xml_format(doc);
 }

@@ -49,19 +49,31 @@ gboolean spm_gate(virConnectPtr conn);
  * free(). */
 typedef char *(*SpmMomentReader)(virDomainPtr domain, const char *name);
 
+/* A document that a client sent. Its text is replaced by stock XML if it has spm elements. */
+typedef struct {
+    const char *xml;   /* NULL: the client sent none */
+    char *stock;       /* owns the replacement */
+    SpmFaults *faults; /* NULL until it is parsed, which happens at most once */
+    xmlDocPtr doc;
+} SpmIncoming;
+
+void spm_incoming_clear(SpmIncoming *incoming);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmIncoming, spm_incoming_clear)
+
 void spm_report(virConnectPtr conn, int code, const char *message);
 void spm_report_error(virConnectPtr conn, const GError *error);
 virConnectPtr spm_connection(virDomainPtr domain);
 gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options);
-gboolean spm_in(virConnectPtr conn, const char **xml, char **stock);
-gboolean spm_in_domain(virDomainPtr domain, const char **xml, char **stock);
-gboolean spm_in_managed_save(virDomainPtr domain, const char **xml, char **stock);
-gboolean spm_in_image(virConnectPtr conn, const char *file, const char **xml, char **stock);
-gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, const char **xml, char **stock);
+xmlDocPtr spm_incoming_doc(SpmIncoming *incoming);
+gboolean spm_in(virConnectPtr conn, SpmIncoming *incoming);
+gboolean spm_in_domain(virDomainPtr domain, SpmIncoming *incoming);
+gboolean spm_in_managed_save(virDomainPtr domain, SpmIncoming *incoming);
+gboolean spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming);
+gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, SpmIncoming *incoming);
 char *spm_out(virConnectPtr conn, char *xml);
 const char *spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unasked,
                              GError **error);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
 gboolean spm_contents_move(virDomainPtr domain);
-gboolean spm_contents_move_in_snapshot(virDomainPtr domain, const char *xml, unsigned int flags);
+gboolean spm_contents_move_in_snapshot(virDomainPtr domain, SpmIncoming *incoming, unsigned int flags);

@@ -12,14 +12,15 @@
 
 #include "plugin.h"
 #include "spm_translate.h"
+#include "spm_memory_conf.h"
 #include "spm_xml.h"
 
 /* TRUE when @xml is a <memory model='spm'>. */
 static gboolean
 spm_device_is_spm(const char *xml)
 {
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = spm_xml_parse(xml, faults);
+    g_auto(SpmIncoming) incoming = { .xml = xml };
+    xmlDocPtr doc = spm_incoming_doc(&incoming);
     xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
 
     return root && spm_xml_is(root, NULL, "memory") && spm_memory_node_is_spm(root);
@@ -30,9 +31,10 @@ spm_refuse_device(virDomainPtr domain)
 {
     spm_report(
         spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED,
-        "<memory model='spm'> cannot be attached, updated or detached by itself, as a guest has it from its "
-        "boot to its end; change the definition of the domain (virsh edit, or virt-xml --edit), and shut the "
-        "domain down and start it again if it runs");
+        "<memory model='spm'> cannot be attached, updated or detached on its own, because a guest keeps it "
+        "from "
+        "boot to shutdown; change the domain's definition (virsh edit, or virt-xml --edit), and restart the "
+        "domain if it is running");
     return -1;
 }
 
@@ -86,10 +88,10 @@ static gboolean
 spm_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
 {
     char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
-    gboolean has = xml && spm_translate_has_carrier(xml, alias);
+    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
 
     free(xml);
-    return has;
+    return doc && spm_translate_has_carrier(doc, alias);
 }
 
 SPM_EXPORT int

@@ -6,53 +6,54 @@
 SPM_EXPORT virDomainPtr
 virDomainDefineXML(virConnectPtr conn, const char *xml)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainDefineXML(conn, xml) : NULL;
+    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainDefineXML(conn, incoming.xml) : NULL;
 }
 
 SPM_EXPORT virDomainPtr
 virDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainDefineXMLFlags(conn, xml, flags) : NULL;
+    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainDefineXMLFlags(conn, incoming.xml, flags) : NULL;
 }
 
 SPM_EXPORT virDomainPtr
 virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainCreateXML(conn, xml, flags) : NULL;
+    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainCreateXML(conn, incoming.xml, flags) : NULL;
 }
 
 SPM_EXPORT virDomainPtr
 virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xml, unsigned int nfiles, int *files,
                             unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock)
-               ? spm_libvirt()->virDomainCreateXMLWithFiles(conn, xml, nfiles, files, flags)
+    return spm_in(conn, &incoming)
+               ? spm_libvirt()->virDomainCreateXMLWithFiles(conn, incoming.xml, nfiles, files, flags)
                : NULL;
 }
 
 SPM_EXPORT virDomainPtr
 virDomainCreateLinux(virConnectPtr conn, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virDomainCreateLinux(conn, xml, flags) : NULL;
+    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainCreateLinux(conn, incoming.xml, flags) : NULL;
 }
 
 SPM_EXPORT char *
 virConnectDomainXMLToNative(virConnectPtr conn, const char *format, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock) ? spm_libvirt()->virConnectDomainXMLToNative(conn, format, xml, flags)
-                                      : NULL;
+    return spm_in(conn, &incoming)
+               ? spm_libvirt()->virConnectDomainXMLToNative(conn, format, incoming.xml, flags)
+               : NULL;
 }
 
 SPM_EXPORT char *
@@ -93,40 +94,40 @@ virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int fl
 SPM_EXPORT int
 virDomainSaveImageDefineXML(virConnectPtr conn, const char *file, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_image(conn, file, &xml, &stock)
-               ? spm_libvirt()->virDomainSaveImageDefineXML(conn, file, xml, flags)
+    return spm_in_image(conn, file, &incoming)
+               ? spm_libvirt()->virDomainSaveImageDefineXML(conn, file, incoming.xml, flags)
                : -1;
 }
 
 SPM_EXPORT int
 virDomainManagedSaveDefineXML(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_managed_save(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainManagedSaveDefineXML(domain, xml, flags)
+    return spm_in_managed_save(domain, &incoming)
+               ? spm_libvirt()->virDomainManagedSaveDefineXML(domain, incoming.xml, flags)
                : -1;
 }
 
 SPM_EXPORT int
 virDomainSaveFlags(virDomainPtr domain, const char *file, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainSaveFlags(domain, file, xml, flags)
+    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+               ? spm_libvirt()->virDomainSaveFlags(domain, file, incoming.xml, flags)
                : -1;
 }
 
 SPM_EXPORT int
 virDomainRestoreFlags(virConnectPtr conn, const char *file, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_image(conn, file, &xml, &stock)
-               ? spm_libvirt()->virDomainRestoreFlags(conn, file, xml, flags)
+    return spm_in_image(conn, file, &incoming)
+               ? spm_libvirt()->virDomainRestoreFlags(conn, file, incoming.xml, flags)
                : -1;
 }
 
@@ -155,21 +156,21 @@ spm_read_checkpoint(virDomainPtr domain, const char *name)
 SPM_EXPORT virDomainSnapshotPtr
 virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move_in_snapshot(domain, xml, flags) &&
-                   spm_in_moment(domain, spm_read_snapshot, &xml, &stock)
-               ? spm_libvirt()->virDomainSnapshotCreateXML(domain, xml, flags)
+    return spm_contents_move_in_snapshot(domain, &incoming, flags) &&
+                   spm_in_moment(domain, spm_read_snapshot, &incoming)
+               ? spm_libvirt()->virDomainSnapshotCreateXML(domain, incoming.xml, flags)
                : NULL;
 }
 
 SPM_EXPORT virDomainCheckpointPtr
 virDomainCheckpointCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_moment(domain, spm_read_checkpoint, &xml, &stock)
-               ? spm_libvirt()->virDomainCheckpointCreateXML(domain, xml, flags)
+    return spm_in_moment(domain, spm_read_checkpoint, &incoming)
+               ? spm_libvirt()->virDomainCheckpointCreateXML(domain, incoming.xml, flags)
                : NULL;
 }
 
@@ -177,10 +178,10 @@ SPM_EXPORT virDomainPtr
 virDomainMigrate2(virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags,
                   const char *name, const char *uri, unsigned long bandwidth)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainMigrate2(domain, dest, xml, flags, name, uri, bandwidth)
+    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+               ? spm_libvirt()->virDomainMigrate2(domain, dest, incoming.xml, flags, name, uri, bandwidth)
                : NULL;
 }
 
@@ -188,10 +189,11 @@ SPM_EXPORT int
 virDomainMigrateToURI2(virDomainPtr domain, const char *dest, const char *uri, const char *xml,
                        unsigned long flags, const char *name, unsigned long bandwidth)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainMigrateToURI2(domain, dest, uri, xml, flags, name, bandwidth)
+    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+               ? spm_libvirt()->virDomainMigrateToURI2(domain, dest, uri, incoming.xml, flags, name,
+                                                       bandwidth)
                : -1;
 }
 
@@ -199,11 +201,11 @@ SPM_EXPORT char *
 virDomainMigrateBegin3(virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
                        unsigned long flags, const char *name, unsigned long resource)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainMigrateBegin3(domain, xml, cookie_out, cookie_out_size, flags, name,
-                                                       resource)
+    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+               ? spm_libvirt()->virDomainMigrateBegin3(domain, incoming.xml, cookie_out, cookie_out_size,
+                                                       flags, name, resource)
                : NULL;
 }
 
@@ -212,12 +214,12 @@ virDomainMigratePrepare3(virConnectPtr conn, const char *cookie_in, int cookie_i
                          int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
                          const char *name, unsigned long resource, const char *xml)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in(conn, &xml, &stock)
+    return spm_in(conn, &incoming)
                ? spm_libvirt()->virDomainMigratePrepare3(conn, cookie_in, cookie_in_size, cookie_out,
                                                          cookie_out_size, uri_in, uri_out, flags, name,
-                                                         resource, xml)
+                                                         resource, incoming.xml)
                : -1;
 }
 
@@ -226,10 +228,11 @@ virDomainMigratePerform3(virDomainPtr domain, const char *xml, const char *cooki
                          char **cookie_out, int *cookie_out_size, const char *dest, const char *uri,
                          unsigned long flags, const char *name, unsigned long resource)
 {
-    g_autofree char *stock = NULL;
+    g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &xml, &stock)
-               ? spm_libvirt()->virDomainMigratePerform3(domain, xml, cookie_in, cookie_in_size, cookie_out,
-                                                         cookie_out_size, dest, uri, flags, name, resource)
+    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+               ? spm_libvirt()->virDomainMigratePerform3(domain, incoming.xml, cookie_in, cookie_in_size,
+                                                         cookie_out, cookie_out_size, dest, uri, flags, name,
+                                                         resource)
                : -1;
 }

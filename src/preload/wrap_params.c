@@ -42,12 +42,12 @@ typedef struct {
 } SpmSubject;
 
 static gboolean
-spm_in_subject(const SpmSubject *subject, const char **xml, char **stock)
+spm_in_subject(const SpmSubject *subject, SpmIncoming *incoming)
 {
     if (subject->domain)
-        return spm_in_domain(subject->domain, xml, stock);
-    return subject->file ? spm_in_image(subject->conn, subject->file, xml, stock)
-                         : spm_in(subject->conn, xml, stock);
+        return spm_in_domain(subject->domain, incoming);
+    return subject->file ? spm_in_image(subject->conn, subject->file, incoming)
+                         : spm_in(subject->conn, incoming);
 }
 
 /* Translates every document among @params, which is replaced by a copy when one of them changes. The caller's
@@ -56,22 +56,21 @@ static gboolean
 spm_in_params(const SpmSubject *subject, virTypedParameterPtr *params, int nparams, SpmParams *stock)
 {
     for (int i = 0; *params && i < nparams; i++) {
-        g_autofree char *document = NULL;
-        const char *xml = (*params)[i].value.s;
+        g_auto(SpmIncoming) incoming = { .xml = (*params)[i].value.s };
 
         if (!spm_param_is_document(&(*params)[i]))
             continue;
-        if (!spm_in_subject(subject, &xml, &document))
+        if (!spm_in_subject(subject, &incoming))
             return FALSE;
-        if (!document)
+        if (!incoming.stock)
             continue;
         if (!stock->params) {
             stock->params = g_memdup2(*params, (gsize)nparams * sizeof(**params));
             stock->documents = g_ptr_array_new_with_free_func(g_free);
             *params = stock->params;
         }
-        (*params)[i].value.s = document;
-        g_ptr_array_add(stock->documents, g_steal_pointer(&document));
+        (*params)[i].value.s = incoming.stock;
+        g_ptr_array_add(stock->documents, g_steal_pointer(&incoming.stock));
     }
     return TRUE;
 }

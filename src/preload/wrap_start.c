@@ -16,6 +16,7 @@
 
 #include "plugin.h"
 #include "spm_translate.h"
+#include "spm_xml.h"
 
 /**
  * SpmStart:
@@ -40,21 +41,20 @@ spm_choose_for_start(const SpmDomainDef *def, gpointer data, GError **error)
     return spm_emulator_ask(def, start->conn, start->stored, error);
 }
 
-/* Finds the two devices for what libvirt has, @xml. Returns FALSE, with libvirt's error left, when the
+/* Finds the two devices for what libvirt has, @doc. Returns FALSE, with libvirt's error set, when the
  * emulator has neither device. */
 static gboolean
-spm_look_at(const char *xml, SpmStart *start)
+spm_look_at(xmlDocPtr doc, SpmStart *start)
 {
     SpmQemuOptions options = start->options;
     g_autoptr(GError) error = NULL;
 
-    if (!spm_translate_device(xml, &start->stored, NULL) || !start->stored)
+    start->stored = spm_translate_device(doc);
+    if (!start->stored)
         return TRUE;
-    if (options.choose) {
-        options.choose = spm_choose_for_start;
-        options.data = start;
-    }
-    start->present = spm_translate_choose(xml, &options, &error);
+    options.choose = spm_choose_for_start;
+    options.data = start;
+    start->present = spm_translate_choose(doc, &options, &error);
     if (start->present)
         return TRUE;
     start->present = start->stored;
@@ -67,10 +67,10 @@ spm_look_at(const char *xml, SpmStart *start)
 static gboolean
 spm_look(char *xml, SpmStart *start)
 {
-    gboolean looked = !xml || spm_look_at(xml, start);
+    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
 
     free(xml);
-    return looked;
+    return !doc || spm_look_at(doc, start);
 }
 
 /* FALSE, with libvirt's error left, when the saved state has a device that the emulator lacks. */
@@ -114,21 +114,22 @@ spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
     return same;
 }
 
-/* What is to be defined in place of @xml, or NULL with libvirt's error left. */
+/* What is to be defined in place of @xml, or NULL with libvirt's error set. */
 static char *
 spm_with_present_device(const char *xml, const SpmStart *start)
 {
     SpmQemuOptions options = start->options;
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(xmlDoc) doc = spm_xml_parse_dump(xml, faults);
     g_autoptr(GError) error = NULL;
-    g_autofree char *shown = spm_translate_out(xml, &error);
-    char *stock;
 
     options.device = start->present;
-    options.choose = NULL;
-    stock = shown ? spm_translate_in(shown, &options, &error) : NULL;
-    if (!stock)
-        spm_report_error(start->conn, error);
-    return stock;
+    if (doc && spm_translate_out_doc(doc))
+        spm_translate_in_doc(doc, &options, faults);
+    if (spm_faults_to_error(faults, &error))
+        return spm_xml_format(doc);
+    spm_report_error(start->conn, error);
+    return NULL;
 }
 
 static gboolean

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fill in the defaults of a domain's spm elements. */
+
+#include "spm_domain_postparse.h"
+
+static void
+spm_post_parse_aliases(SpmDomainDef *def)
+{
+    unsigned int number = 0;
+
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        while (!spm->alias) {
+            g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
+
+            if (!g_tree_lookup(def->aliases, alias))
+                spm->alias = g_steal_pointer(&alias);
+        }
+    }
+}
+
+static void
+spm_post_parse_max_memory(SpmDomainDef *def)
+{
+    if (def->has_max_memory)
+        return;
+
+    def->has_max_memory = TRUE;
+    def->max_memory = spm_domain_def_total(def);
+    for (guint i = 0; i < def->others->len; i++)
+        def->slots += spm_other_memory_needs_slot(g_ptr_array_index(def->others, i));
+}
+
+/**
+ * spm_domain_def_post_parse:
+ * @def: a definition as it was parsed
+ *
+ * Gives every spm element an alias, and the domain a <maxMemory> with just the room and the slots that its
+ * memory takes.
+ */
+void
+spm_domain_def_post_parse(SpmDomainDef *def)
+{
+    if (def->spms->len == 0)
+        return;
+    spm_post_parse_aliases(def);
+    spm_post_parse_max_memory(def);
+}
