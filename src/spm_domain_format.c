@@ -10,21 +10,27 @@ static void
 spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
 {
     if (kib)
-        spm_xml_set_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
+        spm_xml_add_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
 }
 
-/* Returns a new element in libvirt's order and units, not yet linked into the tree. */
-static xmlNodePtr
-spm_memory_def_format(const SpmMemoryDef *spm)
+/**
+ * spm_memory_def_format:
+ * @spm: a definition
+ * @model: of the element
+ *
+ * Returns: (transfer full): a new element in libvirt's order and units, not yet linked into the tree
+ */
+xmlNodePtr
+spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
 {
     xmlNodePtr node = spm_xml_new(spm->node->doc, NULL, "memory");
     xmlNodePtr source, target;
 
-    spm_xml_set_attr(node, "model", "spm");
+    spm_xml_add_attr(node, "model", model);
     if (spm->access)
-        spm_xml_set_attr(node, "access", "%s", spm_access_to_string(spm->access));
+        spm_xml_add_attr(node, "access", spm_access_to_string(spm->access));
     if (spm->discard)
-        spm_xml_set_attr(node, "discard", "%s", spm_tristate_to_string(spm->discard));
+        spm_xml_add_attr(node, "discard", spm_tristate_to_string(spm->discard));
 
     if (spm->pagesize || spm->nodemask || spm->path) {
         source = spm_xml_add(node, "source", NULL);
@@ -46,7 +52,7 @@ spm_memory_def_format(const SpmMemoryDef *spm)
                          spm->base);
 
     if (spm->alias)
-        spm_xml_set_attr(spm_xml_add(node, "alias", NULL), "name", "%s", spm->alias);
+        spm_xml_add_attr(spm_xml_add(node, "alias", NULL), "name", spm->alias);
     return node;
 }
 
@@ -124,25 +130,47 @@ spm_format_cells(const SpmDomainDef *def)
 }
 
 /**
+ * spm_domain_def_format_domain:
+ * @def: a definition with spm elements
+ *
+ * Writes everything of @def back into its document except the spm elements themselves: <maxMemory>, the
+ * cells, and the order of memory devices, in which SPM comes first.
+ */
+void
+spm_domain_def_format_domain(SpmDomainDef *def)
+{
+    spm_format_cells(def);
+    spm_format_max_memory(def);
+    spm_format_order(def);
+}
+
+/**
+ * spm_memory_def_replace:
+ * @spm: a definition
+ * @node: (transfer full): a new element that replaces its element in the document
+ */
+void
+spm_memory_def_replace(SpmMemoryDef *spm, xmlNodePtr node)
+{
+    spm_xml_replace(spm->node, node);
+    spm->node = node;
+}
+
+/**
  * spm_domain_def_format:
  * @def: a definition
  *
- * Writes @def back into its document: every spm element in canonical form and before all other memory
- * devices, <maxMemory>, and the cells that have no memory.
+ * Writes @def back into its document, with every spm element in canonical form.
  */
 void
 spm_domain_def_format(SpmDomainDef *def)
 {
     if (def->spms->len == 0)
         return;
-    spm_format_cells(def);
-    spm_format_max_memory(def);
-    spm_format_order(def);
+    spm_domain_def_format_domain(def);
     for (guint i = 0; i < def->spms->len; i++) {
         SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-        xmlNodePtr node = spm_memory_def_format(spm);
 
-        spm_xml_replace(spm->node, node);
-        spm->node = node;
+        spm_memory_def_replace(spm, spm_memory_def_format(spm, "spm"));
     }
 }

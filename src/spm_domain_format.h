@@ -5,4 +5,7 @@
 
 #include "spm_domain_conf.h"
 
+xmlNodePtr spm_memory_def_format(const SpmMemoryDef *spm, const char *model);
+void spm_memory_def_replace(SpmMemoryDef *spm, xmlNodePtr node);
+void spm_domain_def_format_domain(SpmDomainDef *def);
 void spm_domain_def_format(SpmDomainDef *def);

@@ -81,70 +81,98 @@ spm_remove_if_empty(gpointer node, gpointer value, gpointer data)
 
 /* ---- in ---- */
 
+/* The <qemu:frontend> of a device that the user overrides. */
 static xmlNodePtr
-spm_frontend_ensure(const SpmDomainDef *def, const char *alias)
+spm_frontend_ensure(const SpmQemuOverride *override)
 {
-    const SpmQemuOverride *found = spm_qemu_ns_override(def, alias);
-    xmlNodePtr domain = def->root;
-    xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
-    xmlNodePtr device, frontend;
+    xmlNodePtr frontend = override->frontend;
 
-    if (found && found->frontend)
-        return found->frontend;
-    if (found) {
-        frontend = spm_xml_new(domain->doc, found->device->ns, "frontend");
-        spm_xml_append(found->device, frontend);
-        return frontend;
+    if (!frontend) {
+        frontend = spm_xml_new(override->device->doc, override->device->ns, "frontend");
+        spm_xml_append(override->device, frontend);
     }
+    return frontend;
+}
+
+/* The <qemu:override> to which devices are added. */
+static xmlNodePtr
+spm_override_ensure(xmlNodePtr domain)
+{
+    xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
+
     if (!override) {
         override = spm_xml_new(domain->doc, spm_qemu_ns_ensure(domain), "override");
         spm_xml_append(domain, override);
     }
-    device = spm_xml_new(domain->doc, override->ns, "device");
-    spm_xml_set_attr(device, "alias", "%s", alias);
-    frontend = spm_xml_add(device, "frontend", NULL);
-    spm_xml_append(override, device);
-    return frontend;
+    return override;
 }
 
 static xmlNodePtr
-spm_add_property(xmlNodePtr frontend, const char *name, const char *type)
+spm_new_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
 {
     xmlNodePtr property = spm_xml_new(frontend->doc, frontend->ns, "property");
 
-    spm_xml_set_attr(property, "name", "%s", name);
-    spm_xml_set_attr(property, "type", "%s", type);
-    spm_xml_append(frontend, property);
+    spm_xml_add_attr(property, "name", name);
+    spm_xml_add_attr(property, "type", type);
+    if (value)
+        spm_xml_add_attr(property, "value", value);
     return property;
+}
+
+/* Fills @frontend with what makes a carrier SPM. @add links a property into it. */
+static void
+spm_add_properties(xmlNodePtr frontend, const SpmDomainDef *def, const SpmMemoryDef *spm,
+                   const SpmQemuOptions *options, void (*add)(xmlNodePtr, xmlNodePtr))
+{
+    char node[16];
+
+    add(frontend, spm_new_property(frontend, "driver", "string", options->device));
+    add(frontend, spm_new_property(frontend, "slot", "remove", NULL));
+    if (spm_qemu_carrier_cell(def, spm, options) == spm->cell)
+        return;
+    g_snprintf(node, sizeof(node), "%u", spm->cell);
+    add(frontend, spm_new_property(frontend, "node", "unsigned", node));
+}
+
+static void
+spm_link(xmlNodePtr parent, xmlNodePtr child)
+{
+    xmlAddChild(parent, child);
 }
 
 static void
 spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
-    xmlNodePtr frontend = spm_frontend_ensure(def, spm->alias);
+    const SpmQemuOverride *found = spm_qemu_ns_override(def, spm->alias);
+    xmlNodePtr override, device;
 
-    spm_xml_set_attr(spm_add_property(frontend, "driver", "string"), "value", "%s", options->device);
-    spm_add_property(frontend, "slot", "remove");
-    if (spm_qemu_carrier_cell(def, spm, options) != spm->cell)
-        spm_xml_set_attr(spm_add_property(frontend, "node", "unsigned"), "value", "%u", spm->cell);
+    if (found) {
+        spm_add_properties(spm_frontend_ensure(found), def, spm, options, spm_xml_append);
+        return;
+    }
+    override = spm_override_ensure(def->root);
+    device = spm_xml_new(def->root->doc, override->ns, "device");
+    spm_xml_add_attr(device, "alias", spm->alias);
+    spm_add_properties(spm_xml_add(device, "frontend", NULL), def, spm, options, spm_link);
+    spm_xml_append(override, device);
 }
 
-/* Turns a formatted spm element into its carrier. */
+/* Replaces an spm element by its carrier. */
 static void
-spm_make_carrier(const SpmMemoryDef *spm, unsigned int cell, unsigned int slot)
+spm_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned int slot, const SpmQemuOptions *options)
 {
-    xmlNodePtr base = spm_xml_find(spm->node, "target/address");
-    xmlNodePtr address = spm_xml_new(spm->node->doc, NULL, "address");
+    SpmMemoryDef carrier = *spm;
+    xmlNodePtr node, address;
 
-    spm_xml_set_attr(spm->node, "model", spm->path ? "nvdimm" : "dimm");
-    spm_xml_set_content(spm_xml_find(spm->node, "target/node"), "%u", cell);
-    if (base)
-        spm_xml_remove(base);
-    spm_xml_set_attr(address, "type", "dimm");
+    carrier.cell = spm_qemu_carrier_cell(def, spm, options);
+    carrier.has_base = FALSE;
+    node = spm_memory_def_format(&carrier, spm->path ? "nvdimm" : "dimm");
+    address = spm_xml_add(node, "address", NULL);
+    spm_xml_add_attr(address, "type", "dimm");
     spm_xml_set_attr(address, "slot", "%u", slot);
     if (spm->has_base)
         spm_xml_set_attr(address, "base", "0x%" G_GINT64_MODIFIER "x", spm->base);
-    spm_xml_append(spm->node, address);
+    spm_memory_def_replace(spm, node);
 }
 
 static void
@@ -195,12 +223,9 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
     unsigned int slot = def->slots;
 
     def->slots += def->spms->len;
-    spm_domain_def_format(def);
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
-        spm_make_carrier(spm, spm_qemu_carrier_cell(def, spm, options), slot + i);
-    }
+    spm_domain_def_format_domain(def);
+    for (guint i = 0; i < def->spms->len; i++)
+        spm_make_carrier(def, g_ptr_array_index(def->spms, i), slot + i, options);
     spm_leave_cells_out(def, options);
     for (guint i = 0; i < def->spms->len; i++)
         spm_add_override(def, g_ptr_array_index(def->spms, i), options);

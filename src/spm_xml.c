@@ -3,7 +3,7 @@
  *
  * A document is changed in its tree, next to text nodes that hold the white space around elements, so
  * that comments, metadata and the layout of everything that is not ours survive. It is written the way
- * libvirt writes: single quotes, namespaces behind the attributes, no XML declaration. */
+ * libvirt writes: single quotes, namespaces after the attributes, no XML declaration. */
 
 #include "spm_xml.h"
 
@@ -54,7 +54,7 @@ spm_xml_on_dtd(void *data, const xmlChar *name G_GNUC_UNUSED, const xmlChar *ext
 static xmlDocPtr
 spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
 {
-    const int options = XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES;
+    const int options = XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES | XML_PARSE_COMPACT;
     size_t length = strlen(text);
     g_autoptr(xmlParserCtxt) ctxt = NULL;
     g_autoptr(xmlDoc) doc = NULL;
@@ -164,72 +164,102 @@ spm_xml_hides_words(const char *text)
     return spm_xml_encoding_hides(text);
 }
 
-/* Characters that must not stand as themselves in text or, further ones, in an attribute's value. */
+static const char *
+spm_xml_escape(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&apos;";
+    case '\r':
+        return "&#13;";
+    case '\n':
+        return "&#10;";
+    default:
+        g_assert(c == '\t');
+        return "&#9;";
+    }
+}
+
+/* Escapes what must be escaped in text, and further characters in an attribute's value. */
 static void
 spm_xml_format_escaped(GString *out, const char *text, gboolean attribute)
 {
-    for (const char *c = text; *c; c++) {
-        switch (*c) {
-        case '&':
-            g_string_append(out, "&amp;");
-            break;
-        case '<':
-            g_string_append(out, "&lt;");
-            break;
-        case '>':
-            g_string_append(out, "&gt;");
-            break;
-        case '"':
-            g_string_append(out, "&quot;");
-            break;
-        case '\'':
-            g_string_append(out, "&apos;");
-            break;
-        case '\r':
-        case '\n':
-        case '\t':
-            if (attribute || *c == '\r') {
-                g_string_append_printf(out, "&#%d;", *c);
-                break;
-            }
-            G_GNUC_FALLTHROUGH;
-        default:
-            g_string_append_c(out, *c);
-        }
+    const char *special = attribute ? "&<>\"'\r\n\t" : "&<>\"'\r";
+
+    for (;;) {
+        size_t plain = strcspn(text, special);
+
+        g_string_append_len(out, text, (gssize)plain);
+        text += plain;
+        if (!*text)
+            return;
+        g_string_append(out, spm_xml_escape(*text++));
     }
 }
 
 static void
 spm_xml_format_name(GString *out, const xmlNs *ns, const xmlChar *name)
 {
-    if (ns && ns->prefix)
-        g_string_append_printf(out, "%s:", (const char *)ns->prefix);
+    if (ns && ns->prefix) {
+        g_string_append(out, (const char *)ns->prefix);
+        g_string_append_c(out, ':');
+    }
     g_string_append(out, (const char *)name);
+}
+
+static void
+spm_xml_format_declaration(GString *out, const xmlNs *ns)
+{
+    /* libxml2 leaves an ampersand in a namespace's name as the reference that it has inside attributes */
+    g_auto(GStrv) parts = g_strsplit(ns->href ? (const char *)ns->href : "", "&#38;", -1);
+    g_autofree char *href = g_strjoinv("&", parts);
+
+    g_string_append_printf(out, " xmlns%s%s='", ns->prefix ? ":" : "",
+                           ns->prefix ? (const char *)ns->prefix : "");
+    spm_xml_format_escaped(out, href, TRUE);
+    g_string_append_c(out, '\'');
+}
+
+/* The only text in @attr, or NULL when libxml2 has to put its value together. */
+static const char *
+spm_xml_plain_value(const xmlAttr *attr)
+{
+    const xmlNode *text = attr->children;
+
+    if (!text)
+        return "";
+    return text->type == XML_TEXT_NODE && !text->next && text->content ? (const char *)text->content : NULL;
+}
+
+static void
+spm_xml_format_attribute(GString *out, xmlNodePtr node, const xmlAttr *attr)
+{
+    const char *plain = spm_xml_plain_value(attr);
+    xmlChar *value = plain ? NULL : xmlNodeListGetString(node->doc, attr->children, 1);
+
+    g_string_append_c(out, ' ');
+    spm_xml_format_name(out, attr->ns, attr->name);
+    g_string_append(out, "='");
+    spm_xml_format_escaped(out, plain ? plain : value ? (const char *)value : "", TRUE);
+    g_string_append_c(out, '\'');
+    xmlFree(value);
 }
 
 static void
 spm_xml_format_attributes(GString *out, xmlNodePtr node)
 {
-    for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
-        xmlChar *value = xmlNodeListGetString(node->doc, attr->children, 1);
-
-        g_string_append_c(out, ' ');
-        spm_xml_format_name(out, attr->ns, attr->name);
-        g_string_append(out, "='");
-        spm_xml_format_escaped(out, value ? (const char *)value : "", TRUE);
-        g_string_append_c(out, '\'');
-        xmlFree(value);
-    }
-    for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
-        /* libxml2 leaves an ampersand in a namespace's name as the reference that attributes have inside */
-        g_auto(GStrv) parts = g_strsplit(ns->href ? (const char *)ns->href : "", "&#38;", -1);
-        g_autofree char *href = g_strjoinv("&", parts);
-
-        g_string_append_printf(out, " xmlns%s%s='", ns->prefix ? ":" : "",
-                               ns->prefix ? (const char *)ns->prefix : "");
-        spm_xml_format_escaped(out, href, TRUE);
-        g_string_append_c(out, '\'');
-    }
+    for (const xmlAttr *attr = node->properties; attr; attr = attr->next)
+        spm_xml_format_attribute(out, node, attr);
+    for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
+        spm_xml_format_declaration(out, ns);
 }
 
 /* libvirt leaves <metadata> to libxml2: other quotes, another order, and quotes in text as they are. Written
@@ -274,7 +304,7 @@ spm_xml_format_end(GString *out, xmlNodePtr node)
     g_string_append_c(out, '>');
 }
 
-/* A node, up to the start of what stands in it. */
+/* A node up to its content. */
 static void
 spm_xml_format_node(GString *out, xmlNodePtr node)
 {
@@ -301,7 +331,7 @@ spm_xml_format_node(GString *out, xmlNodePtr node)
     }
 }
 
-/* Without recursion: how deep a document is, others decide. */
+/* Without recursion, because the document's author decides how deep it is. */
 static void
 spm_xml_format_tree(GString *out, xmlNodePtr top)
 {
@@ -550,8 +580,10 @@ spm_xml_walk(xmlNodePtr node, xmlNodePtr top)
 char *
 spm_xml_attr(xmlNodePtr node, const char *name)
 {
-    xmlChar *value = node ? xmlGetNoNsProp(node, BAD_CAST name) : NULL;
-    char *copy = g_strdup((const char *)value);
+    const xmlAttr *attr = node ? xmlHasNsProp(node, BAD_CAST name, NULL) : NULL;
+    const char *plain = attr ? spm_xml_plain_value(attr) : NULL;
+    xmlChar *value = attr && !plain ? xmlGetNoNsProp(node, BAD_CAST name) : NULL;
+    char *copy = g_strdup(plain ? plain : (const char *)value);
 
     xmlFree(value);
     return copy;
@@ -566,8 +598,10 @@ spm_xml_attr(xmlNodePtr node, const char *name)
 char *
 spm_xml_content(xmlNodePtr node)
 {
-    xmlChar *content = node ? xmlNodeGetContent(node) : NULL;
-    char *copy = g_strdup((const char *)content);
+    const xmlNode *text = node && node->type == XML_ELEMENT_NODE ? node->children : NULL;
+    gboolean plain = text && text->type == XML_TEXT_NODE && !text->next && text->content;
+    xmlChar *content = node && !plain ? xmlNodeGetContent(node) : NULL;
+    char *copy = g_strdup(plain ? (const char *)text->content : (const char *)content);
 
     xmlFree(content);
     return copy ? g_strstrip(copy) : NULL;
@@ -592,12 +626,26 @@ spm_xml_set_attr(xmlNodePtr node, const char *name, const char *format, ...)
 }
 
 /**
+ * spm_xml_add_attr:
+ * @node: a new element without such an attribute
+ * @name: an attribute without a namespace
+ * @value: its value
+ *
+ * The fast way to fill a new element.
+ */
+void
+spm_xml_add_attr(xmlNodePtr node, const char *name, const char *value)
+{
+    xmlNewProp(node, BAD_CAST name, BAD_CAST value);
+}
+
+/**
  * spm_xml_new:
  * @doc: the document
  * @ns: (nullable): a namespace that is declared in @doc
  * @name: the local name
  *
- * Returns: (transfer full): an element that stands nowhere yet
+ * Returns: (transfer full): a new element, not yet linked into the tree
  */
 xmlNodePtr
 spm_xml_new(xmlDocPtr doc, xmlNsPtr ns, const char *name)
@@ -636,10 +684,11 @@ spm_xml_add(xmlNodePtr parent, const char *name, const char *format, ...)
 static xmlNodePtr
 spm_xml_new_line(xmlDocPtr doc, unsigned int depth)
 {
-    g_autofree char *text = g_strnfill(1 + (size_t)depth * SPM_XML_INDENT, ' ');
+    g_autofree char *text = g_malloc(1 + (size_t)depth * SPM_XML_INDENT);
 
+    memset(text, ' ', 1 + (size_t)depth * SPM_XML_INDENT);
     text[0] = '\n';
-    return xmlNewDocText(doc, BAD_CAST text);
+    return xmlNewDocTextLen(doc, BAD_CAST text, (int)(1 + depth * SPM_XML_INDENT));
 }
 
 static unsigned int
@@ -659,19 +708,16 @@ spm_xml_depth(xmlNodePtr node)
 static void
 spm_xml_indent(xmlNodePtr node, unsigned int depth)
 {
-    g_autoptr(GPtrArray) children = g_ptr_array_new();
+    gboolean elements = FALSE;
 
     for (xmlNodePtr child = node->children; child; child = child->next) {
-        if (child->type == XML_ELEMENT_NODE)
-            g_ptr_array_add(children, child);
-    }
-    for (guint i = 0; i < children->len; i++) {
-        xmlNodePtr child = g_ptr_array_index(children, i);
-
+        if (child->type != XML_ELEMENT_NODE)
+            continue;
+        elements = TRUE;
         xmlAddPrevSibling(child, spm_xml_new_line(node->doc, depth + 1));
         spm_xml_indent(child, depth + 1);
     }
-    if (children->len)
+    if (elements)
         xmlAddChild(node, spm_xml_new_line(node->doc, depth));
 }
 
@@ -701,7 +747,7 @@ spm_xml_append(xmlNodePtr parent, xmlNodePtr node)
     unsigned int depth = spm_xml_depth(parent) + 1;
     xmlNodePtr last = parent->last;
 
-    /* the white space before the end tag of @parent is made anew behind @node; libxml2 would merge it
+    /* the white space before the end tag of @parent is made anew after @node; libxml2 would merge it
      * with white space that is put next to it */
     if (last && spm_xml_is_space(last)) {
         xmlUnlinkNode(last);
@@ -716,7 +762,7 @@ spm_xml_append(xmlNodePtr parent, xmlNodePtr node)
 /**
  * spm_xml_insert_before:
  * @anchor: an element of the document
- * @node: (transfer full): a new subtree that comes to stand before @anchor, on lines of its own
+ * @node: (transfer full): a new subtree that is put before @anchor, on lines of its own
  */
 void
 spm_xml_insert_before(xmlNodePtr anchor, xmlNodePtr node)
@@ -755,7 +801,7 @@ spm_xml_unlink(xmlNodePtr node)
 /**
  * spm_xml_move_before:
  * @anchor: an element of the document
- * @node: another one, at the same depth, that comes to stand before @anchor
+ * @node: another one, at the same depth, that is moved before @anchor
  */
 void
 spm_xml_move_before(xmlNodePtr anchor, xmlNodePtr node)

@@ -27,6 +27,7 @@ char *spm_xml_attr(xmlNodePtr node, const char *name);
 char *spm_xml_content(xmlNodePtr node);
 
 void spm_xml_set_attr(xmlNodePtr node, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void spm_xml_add_attr(xmlNodePtr node, const char *name, const char *value);
 xmlNodePtr spm_xml_new(xmlDocPtr doc, xmlNsPtr ns, const char *name);
 xmlNodePtr spm_xml_add(xmlNodePtr parent, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void spm_xml_append(xmlNodePtr parent, xmlNodePtr node);
