@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Run the parts of the benchmark that are asked for; bench/run starts this inside scripts/sandbox."""
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+import libvirt
+import part_api
+import table
+from lab import Lab
+
+PARTS = {
+    "control": part_api.control,
+    "plain": part_api.plain,
+    "spm": part_api.spm,
+    "share": part_api.share,
+    "lifecycle": part_api.lifecycle,
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench/run", description="Compare a libvirtd with the module to one without.",
+        epilog="Parts: " + "; ".join(f"{name} - {first_sentence(part.__doc__)}" for name, part in PARTS.items()))
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help="measure this part; repeatable")
+    parser.add_argument("--quick", action="store_true", help="a fifth of the repetitions")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
+    parser.add_argument("--rst", action="store_true", help="print the table of docs/performance.rst at the end")
+    return parser.parse_args()
+
+
+def first_sentence(text: str | None) -> str:
+    return " ".join((text or "").split()).split(". ")[0].rstrip(".")
+
+
+def machine() -> dict[str, str]:
+    """What the numbers depend on."""
+    version = libvirt.getVersion()
+    return {"libvirt": f"{version // 1000000}.{version // 1000 % 1000}.{version % 1000}",
+            "kernel": platform.release().split("-")[0], "cores": str(len(os.sched_getaffinity(0))),
+            "accelerator": "KVM" if os.access("/dev/kvm", os.W_OK) else "TCG",
+            "load": f"{os.getloadavg()[1]:.1f}"}
+
+
+def main() -> int:
+    options = arguments()
+    print(table.heading(), flush=True)
+    with Lab(options.quick, lambda row: print(table.line(table.cells(row)), flush=True)) as lab:
+        for name in options.only or PARTS:
+            PARTS[name](lab)
+        rows = lab.rows
+    if options.json:
+        options.json.write_text(table.as_json(rows, machine()))
+    if options.rst:
+        print(table.as_rst(rows, machine()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

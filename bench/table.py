@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Rows as a table for a terminal and for docs/performance.rst, and as JSON."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from compare import Row
+
+HEADINGS = ("part", "what", "n", "with", "without", "", "ratio", "95 %", "CPU", "goal", "")
+WIDTHS = (10, 26, 6, 9, 9, 4, 6, 11, 6, 6, 6)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row's cells as text."""
+    return (row.part, row.what, str(row.number), f"{row.ours:.3f}", f"{row.stock:.3f}", row.unit, f"{row.ratio:.2f}",
+            f"{row.low:.2f}-{row.high:.2f}", "" if row.cpu is None else f"{row.cpu:.2f}",
+            "" if row.goal is None else f"{row.goal:.2f}", "missed" if row.missed else "")
+
+
+def line(texts: Sequence[str]) -> str:
+    """Cells side by side, numbers to the right."""
+    left = (0, 1, 5, 10)
+    return " ".join(f"{text:{'<' if i in left else '>'}{width}}"
+                    for i, (text, width) in enumerate(zip(texts, WIDTHS))).rstrip()
+
+
+def heading() -> str:
+    return line(HEADINGS)
+
+
+def as_json(rows: Sequence[Row], machine: dict[str, str]) -> str:
+    """All that was measured, and on what machine."""
+    return json.dumps({"machine": machine, "rows": [dataclasses.asdict(row) for row in rows]}, indent=2) + "\n"
+
+
+def from_json(text: str) -> tuple[list[Row], dict[str, str]]:
+    """What as_json() wrote."""
+    data = json.loads(text)
+    return [Row(**item) for item in data["rows"]], data["machine"]
+
+
+def as_rst(rows: Sequence[Row], machine: dict[str, str]) -> str:
+    """The table of docs/performance.rst: one line for each kind of row, with all its numbers."""
+    lines = ["Measured on " + "; ".join(f"{name}: {value}" for name, value in machine.items()) + ".", "",
+             ".. list-table::", "   :header-rows: 1", "",
+             *entry(("Measurement", "compared with", "n", "ratio", "of CPU time", "goal"))]
+    for (part, what, against, goal), items in grouped(rows).items():
+        lines += entry((f"{what} ({part})", against, "/".join(str(row.number) for row in items),
+                        "/".join(f"{row.ratio:.2f}" for row in items),
+                        "/".join("-" if row.cpu is None else f"{row.cpu:.2f}" for row in items),
+                        "" if goal is None else f"<= {goal:.2f}"))
+    return "\n".join(lines) + "\n"
+
+
+def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str, float | None], list[Row]]:
+    """Rows that differ in their number only, in the order of the first of each."""
+    groups: dict[tuple[str, str, str, float | None], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.part, row.what, row.against, row.goal), []).append(row)
+    return groups
+
+
+def entry(texts: Sequence[str]) -> list[str]:
+    """One row of a list-table."""
+    return [f"   {'* ' if i == 0 else '  '}- {text}".rstrip() for i, text in enumerate(texts)]
