@@ -2,7 +2,7 @@
 """Two libvirtd of one version, one with the module and one without, and what the parts of the benchmark ask of them."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import libvirt
@@ -52,9 +52,6 @@ class Lab:
         """Start one more daemon, which ends with the lab."""
         return Side(self._open.enter_context(Daemon(self.stack, plugin=plugin)))
 
-    def sides(self) -> Iterator[Side]:
-        yield from (self.ours, self.stock)
-
     def times(self, full: int) -> int:
         """How often to repeat: as often as asked, or a fifth of that when it has to be quick."""
         return max(3, full // 5) if self.quick else full
@@ -64,10 +61,10 @@ class Lab:
         self._show(item)
 
     def compare(self, part: str, what: str, number: int, ours: Call, stock: Call, times: int = 60,
-                other: tuple[Side, Side] | None = None, **more: object) -> None:
+                sides: tuple[Side, Side] | None = None, **more: object) -> None:
         """Time two calls in turns, the first of the daemon with the module, and add a row."""
-        sides = other or (self.ours, self.stock)
-        samples = in_turns((ours, stock), (sides[0].cpu, sides[1].cpu), self.times(times))
+        one, other = sides or (self.ours, self.stock)
+        samples = in_turns((ours, stock), (one.cpu, other.cpu), self.times(times))
         wall = [[sample[0] for sample in one] for one in samples]
         cpu = [[sample[1] for sample in one] for one in samples]
         self.add(row(part, what, number, *wall, cpu=row(part, what, number, *cpu).ratio, **more))

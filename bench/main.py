@@ -17,6 +17,7 @@ PARTS = {
     "plain": part_api.plain,
     "spm": part_api.spm,
     "share": part_api.share,
+    "floor": part_api.floor,
     "lifecycle": part_api.lifecycle,
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the module adds to calls of libvirt's API that take or give a document, or start a domain."""
 
+from collections.abc import Sequence
+
 import libvirt
 from lab import Lab, Side
 from shapes import domain
@@ -15,11 +17,7 @@ def control(lab: Lab) -> None:
     one, other = lab.start(plugin=False), lab.start(plugin=False)
     for number in (8, 64):
         text = domain(lab.stack.emulator, "control", "dimm", number)
-        lab.compare("control", "define", number, lambda: one.define(text), lambda: other.define(text),
-                    other=(one, other), against="itself")
-        x, y = (side.conn.lookupByName("control") for side in (one, other))
-        lab.compare("control", "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE),
-                    other=(one, other), against="itself")
+        compare_document(lab, "control", number, (text, text), sides=(one, other), against="itself")
 
 
 def plain(lab: Lab) -> None:
@@ -41,26 +39,38 @@ def spm(lab: Lab) -> None:
 
 
 def share(lab: Lab) -> None:
-    """Domains with SPM, against what libvirt stores of them on the daemon without the module: what is left is the
-    module's own work, and what the part "spm" has on top is libvirt's work on overrides."""
+    """The module's own work: domains with SPM against what libvirt stores of them, given to the daemon without the
+    module."""
     for number in (1, 8, 64, 200):
-        text = domain(lab.stack.emulator, "share", "spm", number)
-        lab.ours.define(text)
-        stored = stored_document(lab.ours, "share")
-        compare_document(lab, "share", number, (text, stored), goals=(None, None), against="as stored")
+        texts = (domain(lab.stack.emulator, "share", "spm", number), stored_document(lab, "share", number))
+        compare_document(lab, "share", number, texts, against="stored form")
 
 
-def stored_document(side: Side, name: str) -> str:
-    """What libvirt has on disk, in the domain's own namespace."""
-    return side.daemon.stored_xml(name).partition("-->\n")[2]
+def floor(lab: Lab) -> None:
+    """libvirt's own share of the part "spm": what it stores of domains with SPM against as many DIMMs, both given to
+    the daemon without the module. No module can be faster."""
+    for number in (1, 8, 64, 200):
+        texts = (stored_document(lab, "floor", number), domain(lab.stack.emulator, "floor-dimm", "dimm", number))
+        compare_document(lab, "floor", number, texts, sides=(lab.stock, lab.stock), names=("floor", "floor-dimm"))
 
 
-def compare_document(lab: Lab, part: str, number: int, texts, goals, **more: object) -> None:
-    """Define, then show, the first document with the module and the second without."""
-    lab.compare(part, "define", number, lambda: lab.ours.define(texts[0]), lambda: lab.stock.define(texts[1]),
-                goal=goals[0], **more)
-    x, y = (side.conn.lookupByName(part) for side in lab.sides())
-    lab.compare(part, "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE), goal=goals[1], **more)
+def stored_document(lab: Lab, name: str, number: int) -> str:
+    """The stock XML that libvirt stores of a domain with SPM."""
+    domain_object = lab.ours.define(domain(lab.stack.emulator, name, "spm", number))
+    text = lab.ours.daemon.stored_xml(name).partition("-->\n")[2]
+    domain_object.undefine()
+    return text
+
+
+def compare_document(lab: Lab, part: str, number: int, texts: Sequence[str], goals: Sequence[float | None] = (None, None),
+                     sides: tuple[Side, Side] | None = None, names: Sequence[str] = (), **more: object) -> None:
+    """Define, then show, one document on each side, with the module on the first unless told otherwise."""
+    one, other = sides or (lab.ours, lab.stock)
+    lab.compare(part, "define", number, lambda: one.define(texts[0]), lambda: other.define(texts[1]), goal=goals[0],
+                sides=(one, other), **more)
+    x, y = (side.conn.lookupByName(name) for side, name in zip((one, other), names or (part, part)))
+    lab.compare(part, "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE), goal=goals[1],
+                sides=(one, other), **more)
     x.undefine()
     y.undefine()
 
