@@ -7,9 +7,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 Clock = Callable[[], float]
 Call = Callable[[], object]
+Sample = TypeVar("Sample")
 
 WARM_UP = 5
 RESAMPLED = 400
@@ -52,22 +54,22 @@ def timed(call: Call, clock: Clock) -> tuple[float, float]:
     return wall * 1e3, (clock() - begin) * 1e3
 
 
-def in_turns(calls: tuple[Call, Call], clocks: tuple[Clock, Clock], times: int,
-             warm_up: int = WARM_UP) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """Time both calls as often, and let neither always come first."""
-    results: tuple[list, list] = ([], [])
+def in_turns(measures: tuple[Callable[[], Sample], Callable[[], Sample]], times: int,
+             warm_up: int = WARM_UP) -> tuple[list[Sample], list[Sample]]:
+    """Take as many samples of both, and let neither always come first."""
+    samples: tuple[list[Sample], list[Sample]] = ([], [])
     for _ in range(warm_up):
-        calls[0]()
-        calls[1]()
+        measures[0]()
+        measures[1]()
     gc.collect()
     gc.disable()
     try:
         for turn in range(times):
             for which in (0, 1) if turn % 2 else (1, 0):
-                results[which].append(timed(calls[which], clocks[which]))
+                samples[which].append(measures[which]())
     finally:
         gc.enable()
-    return results
+    return samples
 
 
 def interval(ours: list[float], stock: list[float]) -> tuple[float, float]:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import libvirt
-from compare import Call, Row, cpu_clock, in_turns, row
+from compare import Call, Row, cpu_clock, in_turns, row, timed
 from daemon import Daemon
 from stack import Stack
+
+Measure = Callable[[], float]
 
 
 class Side:
@@ -64,7 +66,13 @@ class Lab:
                 sides: tuple[Side, Side] | None = None, **more: object) -> None:
         """Time two calls in turns, the first of the daemon with the module, and add a row."""
         one, other = sides or (self.ours, self.stock)
-        samples = in_turns((ours, stock), (one.cpu, other.cpu), self.times(times))
-        wall = [[sample[0] for sample in one] for one in samples]
-        cpu = [[sample[1] for sample in one] for one in samples]
+        samples = in_turns((lambda: timed(ours, one.cpu), lambda: timed(stock, other.cpu)), self.times(times))
+        wall = [[sample[0] for sample in side] for side in samples]
+        cpu = [[sample[1] for sample in side] for side in samples]
         self.add(row(part, what, number, *wall, cpu=row(part, what, number, *cpu).ratio, **more))
+
+    def measure(self, part: str, what: str, number: int, ours: Measure, stock: Measure, times: int,
+                warm_up: int = 1, **more: object) -> None:
+        """Call two functions in turns that measure something themselves, and add a row."""
+        samples = in_turns((ours, stock), self.times(times), warm_up)
+        self.add(row(part, what, number, *samples, **more))

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import libvirt
 import part_api
+import part_daemon
+import part_emulator
+import part_guest
 import table
 from lab import Lab
 
@@ -19,6 +22,10 @@ PARTS = {
     "share": part_api.share,
     "floor": part_api.floor,
     "lifecycle": part_api.lifecycle,
+    "emulator": part_emulator.emulator,
+    "boot": part_guest.boot,
+    "bandwidth": part_guest.bandwidth,
+    "memory": part_daemon.memory,
 }
 
 

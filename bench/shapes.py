@@ -39,11 +39,11 @@ DEVICE = """\
 BARE_CELL = "      <cell id='1' memory='0' unit='KiB'/>\n"
 
 
-def domain(emulator: Path, name: str, model: str, number: int) -> str:
-    """A domain with that many memory devices: SPM in a cell of its own, a DIMM in that of the RAM."""
+def domain(emulator: Path, name: str, model: str, number: int, size: int = DEVICE_MIB) -> str:
+    """A domain with that many memory devices of that size in MiB: SPM in a cell of its own, a DIMM in that of the RAM."""
     spm = model == "spm"
-    device = DEVICE.format(model=model, size=DEVICE_MIB, node=1 if spm else 0)
+    device = DEVICE.format(model=model, size=size, node=1 if spm else 0)
     return DOMAIN.format(
         name=name, uuid=uuid.uuid5(uuid.NAMESPACE_OID, name), slots=1 if spm else max(1, number),
-        total=CELL_MIB + DEVICE_MIB * number, cell=CELL_MIB, cells=BARE_CELL if spm else "", emulator=emulator,
+        total=CELL_MIB + size * number, cell=CELL_MIB, cells=BARE_CELL if spm else "", emulator=emulator,
         devices=device * number)
