@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a document costs: document_cost.py [KIND...], with SPM_BUILD for another build than build/.
+"""What a document costs: document_cost.py [KIND...]. SPM_BUILD names another build than build/.
 
-For each kind of element that can be repeated, documents of 1 KiB to 16 MiB, each four times the one before. Printed are
-the seconds of CPU and the MiB of memory that virt-spm takes to validate, translate and translate them back, and that
-xmllint takes to read the same text and nothing else: libvirt does that as well, and more. A column grows as the
-documents do, or what it shows is not linear. The ratio is that of the dearest of the three to xmllint.
+Each kind is an element that can be repeated. For each kind, this makes documents of 1 KiB to 16 MiB, each four times as
+large as the one before. It prints the seconds of CPU time and the MiB of memory that virt-spm takes to validate, translate
+and translate them back, and that xmllint takes to read the same text; libvirt reads it as well and does more. A column
+that grows faster than the documents is not linear. The ratio compares the most expensive of the three with xmllint.
 
-virt-spm reads a document twice when it translates: once to list its faults, and once as the daemon does."""
+virt-spm reads a document twice when it translates: once to list its faults, and once as the daemon does. bench/run measures
+a few of these kinds."""
 
 import os
 import pathlib
@@ -16,12 +17,14 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VIRT_SPM = pathlib.Path(os.environ.get("SPM_BUILD", ROOT / "build")) / "src" / "virt-spm"
+READ = ("xmllint", "--noout")
+TRANSLATE = (str(VIRT_SPM), "translate")
 NAMESPACE = "xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'"
 SIZES = [1 << bits for bits in range(10, 25, 2)]
-# libvirt's own limit for a text; libxml2's for one that stands together is 10 MB
+# below libxml2's limit of 10 MB for one piece of text
 TEXT_MAX = 9_500_000
 SECONDS = 60
-# libxml2 2.9 compares each attribute of an element with those before it: larger documents are left out then
+# libxml2 2.9 compares each attribute of an element with those before it, so larger documents are left out
 PARSE_MAX = 5
 
 DOMAIN = f"""<domain type='kvm' {NAMESPACE}>
@@ -43,7 +46,7 @@ DIMM = MEMORY.replace("MODEL", "dimm").replace("CELL", "0")
 OVERRIDE = ("<q:device alias='ua-{}'><q:frontend><q:property name='driver' type='string' value='spm-memory'/>"
             "</q:frontend></q:device>\n")
 
-# What is repeated, and where: the number of the repetition takes the place of {}.
+# Where an element is repeated, and which. {} is replaced by the number of the repetition.
 KINDS = {
     "spm": ("DEVICES", SPM),
     "dimm": ("DEVICES", DIMM),
@@ -85,7 +88,7 @@ def document(kind: str, size: int) -> str:
 
 
 def write(path: pathlib.Path, kind: str, size: int) -> None:
-    """In a process of its own: a child's memory counts from that of its parent."""
+    """Write a document in another process: the memory of a child is counted from that of its parent."""
     pid = os.fork()
     if pid == 0:
         path.write_text(document(kind, size))
@@ -94,7 +97,7 @@ def write(path: pathlib.Path, kind: str, size: int) -> None:
 
 
 def cost(*command: str) -> tuple[float, float]:
-    """CPU seconds and MiB of a program, whatever it says."""
+    """CPU seconds and MiB of a program, whether it fails or not."""
     with subprocess.Popen(["timeout", str(SECONDS), *command], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:
         _, _, usage = os.wait4(process.pid, 0)
@@ -111,7 +114,7 @@ def main() -> int:
         for kind in kinds:
             for size in SIZES:
                 write(path, kind, size)
-                read = cost("xmllint", "--noout", str(path))
+                read = cost(*READ, str(path))
                 made = [cost(str(VIRT_SPM), *words, str(path))
                         for words in (["validate"], ["translate"], ["translate", "--reverse"])]
                 row = "".join(f" {seconds:7.2f} {mib:6.0f}" for seconds, mib in [read, *made])

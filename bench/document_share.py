@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the module adds to what libvirt takes for a document: document_share.py [KIND...], as root inside scripts/sandbox.
+"""What the module adds to libvirt's own cost of a document: document_share.py [KIND...], as root inside scripts/sandbox.
 
-For each kind of element that can be repeated (document_cost.py), a document of each of three sizes, the last of 16 MiB, is
-given to virDomainDefineXML() in a process with the hypervisor embedded, where no protocol limits it: once with SPM and the
-module preloaded, once with a DIMM in SPM's place and stock libvirt. Printed are the seconds of CPU of that call and the MiB
-by which the process grew at its height, whatever came of it, and what the module added as a part of stock libvirt's
-share. A part below 1.00 is less than libvirt's own. SPM_BUILD is another build than build/; SPM_QEMU an emulator."""
+For each kind of document_cost.py, this gives virDomainDefineXML() documents of three sizes, up to 16 MiB, in a process with
+the hypervisor embedded, where no protocol limits them: with SPM and the module preloaded, and with a DIMM in place of the SPM
+and without the module. It prints the CPU seconds of that call and the MiB by which the process grew at most, whether the
+call failed or not, and what the module adds as a fraction of stock libvirt's cost. A fraction below 1.00 is less than
+libvirt's own cost. SPM_BUILD names another build than build/, SPM_QEMU an emulator. bench/run measures a few of these."""
 
 import os
 import pathlib
@@ -45,13 +45,13 @@ print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - height) / 1
 
 
 def stock(text: str) -> str:
-    """With DIMMs in SPM's place, in a cell that has memory: what old libvirt can start."""
+    """The document with DIMMs in place of SPM, in a cell that has memory."""
     return text.replace("model='spm'", "model='dimm'").replace("<cell id='1' memory='0'/>", "").replace(
         "<node>1</node>", "<node>0</node>")
 
 
 def complete(text: str) -> str:
-    """With what libvirt wants of every domain."""
+    """The document with what libvirt requires of every domain."""
     return text.replace("<memory unit", "<name>cost</name><vcpu>1</vcpu><maxMemory slots='16' unit='GiB'>64</maxMemory>"
                         "<memory unit", 1).replace("type='kvm'", "type='qemu'", 1).replace(
         "<devices>", f"<devices><emulator>{EMULATOR}</emulator>", 1)
@@ -70,7 +70,7 @@ def cost(text: str, preload: str) -> tuple[float, float, str]:
         seconds, mib, outcome = done.stdout.split(" ", 2)
         return float(seconds), float(mib), outcome.strip()
     except subprocess.TimeoutExpired:
-        return float(SECONDS), float("nan"), "still at it"
+        return float(SECONDS), float("nan"), "timed out"
     finally:
         shutil.rmtree(folder)
 

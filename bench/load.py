@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Load a libvirtd with many clients at once: load.py URI THREADS CALLS DOMAIN.xml...
 
-Each thread has a connection of its own and, of each document, a domain of its own, which it defines, dumps, asks the
-command line of, and undefines, until all threads together made CALLS calls. What is printed: calls, errors,
-seconds and calls a second. A name in a document is NAME-THREAD then; a UUID that is given is left out."""
+Each thread opens its own connection. For each document it defines a domain of its own, dumps it, asks for its command line,
+and undefines it, until all threads together have made CALLS calls. This prints the calls, the errors, the seconds and the
+calls per second. The thread's number is appended to the name in a document, and a UUID is left out."""
 
 import collections
 import re
@@ -16,7 +16,7 @@ import libvirt
 
 
 class Load:
-    """The clients of one daemon, and what came of their calls."""
+    """The clients of one daemon, and the errors they got."""
 
     def __init__(self, uri: str, threads: int, calls: int, documents: list[str]):
         self._uri, self._documents = uri, documents
@@ -48,7 +48,7 @@ class Load:
             self.errors.update(errors)
 
     def _steps(self, conn, number):
-        """One call after the other, without an end."""
+        """An endless sequence of calls."""
         documents = [fitted(text, number) for text in self._documents]
         while True:
             for name, text in documents:
@@ -66,7 +66,7 @@ def fitted(text: str, number: int) -> tuple[str, str]:
 
 
 def shown_like(text: str, shown: str) -> None:
-    """A document of another client, or of another kind, would be an error of the plugin's."""
+    """Fail if the dump is another client's document, or of another kind."""
     for pattern in "<name>(.*?)</name>", "<memory model=.(\\w+)":
         if re.findall(pattern, text) != re.findall(pattern, shown):
             raise libvirt.libvirtError(f"{pattern} of\n{text}\nis otherwise in\n{shown}")

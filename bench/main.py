@@ -10,6 +10,7 @@ from pathlib import Path
 import libvirt
 import part_api
 import part_daemon
+import part_document
 import part_emulator
 import part_guest
 import table
@@ -26,6 +27,8 @@ PARTS = {
     "boot": part_guest.boot,
     "bandwidth": part_guest.bandwidth,
     "memory": part_daemon.memory,
+    "growth": part_document.growth,
+    "embedded": part_document.embedded,
 }
 
 
