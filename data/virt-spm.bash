@@ -7,32 +7,37 @@ _virt_spm() {
     local cur prev words cword
     _init_completion -n = || return
 
+    local -A options=(
+        [validate]='--device --emulator --libvirt-version'
+        [argv]='--device --emulator --libvirt-version'
+        [translate]='--reverse --device --emulator --libvirt-version'
+        [layout]='--format --device --emulator --libvirt-version'
+        [probe]=''
+        [doctor]='--emulator --root'
+    )
+    local command='' i
+    for ((i = 1; i < cword; i++)); do
+        case ${words[i]} in
+            --device | --emulator | --libvirt-version | --format | --root) ((++i)) ;;
+            -*) ;;
+            *) command=${words[i]} && break ;;
+        esac
+    done
+
     case $prev in
-        --device)
-            mapfile -t COMPREPLY < <(compgen -W 'spm-memory sp-mem' -- "$cur")
-            return
-            ;;
-        --format)
-            mapfile -t COMPREPLY < <(compgen -W 'text svg' -- "$cur")
-            return
-            ;;
-        --emulator | probe)
-            _filedir
-            return
-            ;;
-        --libvirt-version)
-            return
-            ;;
-        --root)
-            _filedir -d
-            return
-            ;;
+        --device) mapfile -t COMPREPLY < <(compgen -W 'spm-memory sp-mem' -- "$cur") && return ;;
+        --format) mapfile -t COMPREPLY < <(compgen -W 'text svg' -- "$cur") && return ;;
+        --emulator) _filedir && return ;;
+        --root) _filedir -d && return ;;
+        --libvirt-version) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '--device --emulator --libvirt-version --reverse --format --root --help --version' -- "$cur")
-    elif ((cword == 1)) || [[ $prev == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'validate argv translate layout probe doctor' -- "$cur")
-    else
+        mapfile -t COMPREPLY < <(compgen -W "${options[${command:-none}]-${options[*]}} --help --version" -- "$cur" | sort -u)
+    elif [[ -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${!options[*]}" -- "$cur")
+    elif [[ $command == probe ]]; then
+        _filedir
+    elif [[ $command != doctor ]]; then
         _filedir xml
     fi
 } && complete -F _virt_spm virt-spm

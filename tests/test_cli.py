@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """virt-spm's options, exit status and streams."""
 
+import re
 import subprocess
 
 import pytest
-from programs import BUILD
+from programs import BUILD, ROOT, run
 from documents import ARGV, document
 
 SINGLE = document("spm-single")
@@ -42,30 +43,94 @@ def test_all_faults_are_listed(virt_spm):
     assert len(virt_spm("validate", document("several-invalid")).stderr.splitlines()) == 3
 
 
-@pytest.mark.parametrize("arguments,message", [
-    ([], "a command is needed"),
-    (["argv"], "'argv' takes one document"),
-    (["argv", "a", "b"], "'argv' takes one document"),
-    (["probe"], "'probe' takes one emulator"),
-    (["doctor", "a"], "'doctor' takes no argument"),
-    (["argv", "--root", "/", "a"], "--root goes with 'doctor'"),
-    (["argv", "--format", "svg", "a"], "--format goes with 'layout'"),
-    (["layout", "--format", "png", "a"], "there is no format 'png'; it may be text or svg"),
-    (["probe", "--emulator", "/bin/true", "a"], "--emulator does not go with 'probe', whose argument it is"),
-    (["probe", "--device", "sp-mem", "a"], "--device and --libvirt-version do not go with 'probe'"),
-    (["doctor", "--libvirt-version", "11.3.0"], "--device and --libvirt-version do not go with 'doctor'"),
-    (["draw", "a"], "there is no command 'draw'"),
-    (["argv", "--reverse", "a"], "--reverse goes with 'translate'"),
-    (["argv", "--device", "pc-dimm", "a"], "there is no device 'pc-dimm'; it may be spm-memory or sp-mem"),
-    (["argv", "--libvirt-version", "new", "a"], "'new' is no version; it must be like 11.3.0"),
-    (["argv", "--libvirt-version", "1.2.3.4", "a"], "'1.2.3.4' is no version; it must be like 11.3.0"),
-    (["argv", "--device", "sp-mem", "--emulator", "/bin/true", "a"], "--device and --emulator exclude each other"),
-    (["--frobnicate"], "Unknown option --frobnicate"),
+@pytest.mark.parametrize("command,arguments,message", [
+    ("", [], "a command is needed"),
+    ("", ["draw", "a"], "unknown command 'draw'"),
+    ("", ["--frobnicate"], "Unknown option --frobnicate"),
+    ("argv", [], "exactly one DOMAIN.xml is needed"),
+    ("argv", ["a", "b"], "exactly one DOMAIN.xml is needed"),
+    ("probe", [], "exactly one EMULATOR is needed"),
+    ("doctor", ["a"], "unexpected argument 'a'"),
+    ("layout", ["--format", "png", "a"], "unknown format 'png'; expected text or svg"),
+    ("argv", ["--device", "pc-dimm", "a"], "unknown device 'pc-dimm'; expected spm-memory or sp-mem"),
+    ("argv", ["--libvirt-version", "new", "a"], "invalid version 'new'; expected a version such as 11.3.0"),
+    ("argv", ["--libvirt-version", "1.2.3.4", "a"], "invalid version '1.2.3.4'; expected a version such as 11.3.0"),
+    ("argv", ["--device", "sp-mem", "--emulator", "/bin/true", "a"], "--device and --emulator exclude each other"),
 ])
-def test_usage(arguments, message, virt_spm):
-    done = virt_spm(*arguments)
+def test_usage(command, arguments, message, virt_spm):
+    done = virt_spm(*[command] if command else [], *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"virt-spm: {message}\nTry 'virt-spm --help'.\n"
+    program = f"virt-spm {command}".strip()
+    assert done.stderr == f"{program}: {message}\nTry '{program} --help'.\n"
+
+
+DOCUMENT = {"--device", "--emulator", "--libvirt-version"}
+OPTIONS = {"validate": DOCUMENT, "argv": DOCUMENT, "translate": DOCUMENT | {"--reverse"}, "layout": DOCUMENT | {"--format"},
+           "probe": set(), "doctor": {"--emulator", "--root"}}
+GENERAL = {"--help", "--version"}
+ALL = set().union(*OPTIONS.values())
+
+
+def options_in(text):
+    return set(re.findall(r"^ +(?:-h, )?(--[a-z-]+)", text, re.M))
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_a_commands_own_help(command, virt_spm):
+    done = virt_spm(command, "--help")
+    argument = {"probe": " EMULATOR", "doctor": ""}.get(command, " DOMAIN.xml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage:\n  virt-spm {command} [OPTION...]{argument}\n\n")
+    assert options_in(done.stdout) == OPTIONS[command] | GENERAL
+    # It tells more than the line that it shares with the list of commands.
+    summary, *description = done.stdout.split("\n\n")[1].splitlines()
+    assert description and f"  {summary.rstrip('.')}\n" in virt_spm("--help").stdout
+
+
+@pytest.mark.parametrize("command,option", [(command, option) for command, taken in OPTIONS.items()
+                                            for option in sorted(ALL - taken)])
+def test_options_of_other_commands(command, option, virt_spm):
+    done = virt_spm(command, option, "a")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"virt-spm {command}: Unknown option {option}\nTry 'virt-spm {command} --help'.\n"
+
+
+@pytest.mark.parametrize("before", [["--device", "sp-mem"], ["--device=sp-mem"], ["--libvirt-version", "11.3.0"]])
+def test_options_may_precede_the_command(before, virt_spm):
+    assert virt_spm(*before, "argv", SINGLE).stdout == virt_spm("argv", SINGLE, *before).stdout != ""
+
+
+# The functions of the package bash-completion that it calls. A file name is completed to FILES.
+COMPLETE = """
+_init_completion() { words=("${COMP_WORDS[@]}") cword=$COMP_CWORD; cur=${words[cword]} prev=${words[cword-1]}; }
+_filedir() { COMPREPLY=(FILES "$@"); }
+source "$0"
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_virt_spm
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(*words):
+    done = run("bash", "-c", COMPLETE, ROOT / "data/virt-spm.bash", "virt-spm", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_completion_of_a_commands_options(command):
+    assert complete(command, "--") == OPTIONS[command] | GENERAL
+    assert complete("--emulator", "probe", command, "--") == OPTIONS[command] | GENERAL
+
+
+@pytest.mark.parametrize("words,found", [
+    ([""], set(OPTIONS)), (["--"], ALL | GENERAL), (["t"], {"translate"}), (["--emulator", "probe", "a"], {"argv"}),
+    (["layout", "--format", ""], {"text", "svg"}), (["argv", "--device", "sp-"], {"sp-mem"}),
+    (["argv", ""], {"FILES", "xml"}), (["translate", "--reverse", ""], {"FILES", "xml"}), (["probe", ""], {"FILES"}),
+    (["argv", "--emulator", ""], {"FILES"}), (["doctor", "--root", ""], {"FILES", "-d"}), (["doctor", ""], set()),
+    (["argv", "--libvirt-version", ""], set())])
+def test_completion(words, found):
+    assert complete(*words) == found
 
 
 def test_unreadable_file(virt_spm, tmp_path):
@@ -81,7 +146,14 @@ def test_unwritable_output(virt_spm):
     assert (done.returncode, done.stderr) == (3, "virt-spm: cannot write the output\n")
 
 
-@pytest.mark.parametrize("option,text", [("--help", "Commands:"), ("--version", "virt-spm ")])
-def test_help_and_version(option, text, virt_spm):
-    done = virt_spm(option)
-    assert done.returncode == 0 and text in done.stdout
+def test_help_lists_all_commands(virt_spm):
+    done = virt_spm("--help")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.isascii()
+    assert re.findall("^  ([a-z]+) ", done.stdout.split("Commands:\n")[1], re.M) == [*OPTIONS]
+    assert options_in(done.stdout) == GENERAL
+
+
+@pytest.mark.parametrize("words", [["--version"], ["argv", "--version"], ["--version", "doctor"]])
+def test_version(words, virt_spm):
+    done = virt_spm(*words)
+    assert done.returncode == 0 and re.fullmatch(r"virt-spm \d+\.\d+\.\d+\n", done.stdout)

@@ -334,8 +334,8 @@ HELP = """echo 'spm-memory options:
 
 
 @pytest.mark.parametrize("device,contents", [
-    ("spm-memory", "kept by migration, saving and snapshots"),
-    ("sp-mem", "lost by migration, saving and snapshots, which are refused therefore")])
+    ("spm-memory", "preserved by migration, save and snapshots"),
+    ("sp-mem", "not preserved by migration, save or snapshots; these are refused")])
 def test_probe(device, contents, virt_spm, emulator):
     path = emulator(f"""case "$6 $7" in
         "-device help") echo 'name "{device}"' ;;

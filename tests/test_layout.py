@@ -185,13 +185,3 @@ def test_a_domain_without_spm(virt_spm):
                     "<os><type machine='q35'>hvm</type></os></domain>")
     assert done.returncode == 0, done.stderr
     assert [region[2] for region in regions(done.stdout)] == ["RAM", "PCI, firmware", "RAM"]
-
-
-@pytest.mark.parametrize("arguments,message", [
-    (["layout", "--format", "png", "a"], "there is no format 'png'; it may be text or svg"),
-    (["argv", "--format", "text", "a"], "--format goes with 'layout'"),
-])
-def test_usage(arguments, message, virt_spm):
-    done = virt_spm(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"virt-spm: {message}\nTry 'virt-spm --help'.\n"

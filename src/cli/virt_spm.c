@@ -1,486 +1,192 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* virt-spm: what libvirt-spm makes of a domain document, on the command line. */
+/* virt-spm: the program, which finds the command and runs it. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <gio/gio.h>
-#include <gio/gunixinputstream.h>
 #include <libxml/parser.h>
 
-#include "qemu_spm.h"
+#include "cli/command.h"
 #include "spm_config.h"
-#include "host/spm_doctor.h"
-#include "host/spm_firmware.h"
-#include "layout/spm_layout.h"
-#include "host/spm_probe.h"
-#include "spm_translate.h"
-#include "spm_xml.h"
 
-enum {
-    EXIT_REFUSED = 1, /* the input is refused */
-    EXIT_USAGE = 2,
-    EXIT_ENVIRONMENT = 3, /* something that is needed is not there, a readable file for one */
+static const SpmCliCommand *const spm_cli_commands[] = {
+    &spm_cli_validate, &spm_cli_argv, &spm_cli_translate, &spm_cli_layout, &spm_cli_probe, &spm_cli_doctor,
 };
 
-typedef struct {
-    const char *file; /* as the user named it */
-    char *xml;
-    char *emulator;   /* --emulator, or that of probe, absolute, or NULL */
-    const char *root; /* of doctor */
-    SpmQemuOptions qemu;
-    gboolean reverse;
-    char *(*draw)(const SpmLayout *layout);
-} SpmCall;
+static gboolean spm_cli_help;
+static gboolean spm_cli_version;
 
-/* Gives an exit status, and the output when that is EXIT_SUCCESS. */
-typedef struct {
-    const char *name;
-    const char *argument; /* what it is about, or NULL */
-    int (*run)(const SpmCall *call, char **output);
-} SpmCommand;
+/* What virt-spm takes with any command, and without one. */
+static const GOptionEntry spm_cli_entries[] = {
+    { "help", 'h', 0, G_OPTION_ARG_NONE, &spm_cli_help, "Print this help", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &spm_cli_version, "Print the version", NULL },
+    G_OPTION_ENTRY_NULL,
+};
 
-/* FILE:LINE: MESSAGE, as compilers and editors have it */
-static void
-spm_print_faults(const SpmCall *call, const SpmFaults *faults)
+static const SpmCliCommand *
+spm_cli_find(const char *name)
 {
-    const SpmFault *fault;
-
-    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++) {
-        if (fault->line)
-            g_printerr("%s:%u: %s\n", call->file, fault->line, fault->message);
-        else
-            g_printerr("%s: %s\n", call->file, fault->message);
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_cli_commands); i++) {
+        if (strcmp(spm_cli_commands[i]->name, name) == 0)
+            return spm_cli_commands[i];
     }
-    if (spm_faults_left_out(faults))
-        g_printerr("%s: and %u more faults, which are not shown\n", call->file, spm_faults_left_out(faults));
+    return NULL;
 }
 
-/* The document and its definition, or NULL when it was refused, and the reasons are on stderr. */
-static SpmDomainDef *
-spm_call_load(const SpmCall *call, xmlDocPtr *doc)
-{
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(SpmDomainDef) def = NULL;
-
-    *doc = spm_xml_parse(call->xml, faults);
-    if (*doc)
-        def = spm_translate_load(*doc, &call->qemu, faults);
-    spm_print_faults(call, faults);
-    return faults->len ? NULL : g_steal_pointer(&def);
-}
-
-/* Not a fault of the document: another firmware, or the same with a patch, is all that it takes. */
-static void
-spm_warn_of_firmware(const SpmCall *call, const SpmDomainDef *def)
-{
-    g_autoptr(GPtrArray) images = spm_firmware_of_domain(def, call->emulator, spm_firmware_descriptor_dirs());
-    xmlNodePtr os = spm_xml_find(def->root, "os");
-    xmlNodePtr loader = spm_xml_find(os, "loader");
-    g_autofree char *reason = NULL;
-
-    if (spm_firmware_judge(images, &reason) != SPM_FIRMWARE_DROPS)
-        return;
-    g_printerr(
-        "%s:%u: warning: the guest would boot without its <memory model='spm'>, which its firmware does "
-        "not pass on: %s; use OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n",
-        call->file, os ? spm_xml_line(loader ? loader : os) : spm_xml_line(def->root), reason);
-}
-
-static int
-spm_validate(const SpmCall *call, char **output)
-{
-    g_autoptr(xmlDoc) doc = NULL;
-    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
-
-    if (!def)
-        return EXIT_REFUSED;
-    if (def->spms->len)
-        spm_warn_of_firmware(call, def);
-    *output = g_strdup("");
-    return EXIT_SUCCESS;
-}
-
-static int
-spm_argv(const SpmCall *call, char **output)
-{
-    g_autoptr(xmlDoc) doc = NULL;
-    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
-    g_auto(GStrv) argv = NULL;
-    GString *text;
-
-    if (!def)
-        return EXIT_REFUSED;
-    argv = spm_qemu_argv(def, &call->qemu);
-    text = g_string_new(NULL);
-    for (char **option = argv; *option; option += 2) {
-        g_autofree char *value = g_shell_quote(option[1]);
-
-        g_string_append_printf(text, "%s %s%s\n", option[0], value, option[2] ? " \\" : "");
-    }
-    *output = g_string_free(text, FALSE);
-    return EXIT_SUCCESS;
-}
-
-/* FALSE when the document was refused, and the reasons are on stderr. */
-static gboolean
-spm_call_check(const SpmCall *call)
-{
-    g_autoptr(xmlDoc) doc = NULL;
-    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
-
-    return def != NULL;
-}
-
-static int
-spm_translate(const SpmCall *call, char **output)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (call->reverse) {
-        *output = spm_translate_out(call->xml, &error);
-        if (!*output)
-            g_printerr("%s: %s\n", call->file, error->message);
-    } else {
-        /* the load has changed its tree: the text is translated from the start */
-        if (spm_call_check(call))
-            *output = spm_translate_in(call->xml, &call->qemu, NULL);
-    }
-    return *output ? EXIT_SUCCESS : EXIT_REFUSED;
-}
-
-static int
-spm_layout(const SpmCall *call, char **output)
-{
-    g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autoptr(xmlDoc) doc = NULL;
-    g_autoptr(SpmDomainDef) def = spm_call_load(call, &doc);
-    g_autoptr(SpmLayout) layout = def ? spm_layout_new(def, &call->qemu, faults) : NULL;
-
-    spm_print_faults(call, faults);
-    if (!layout)
-        return EXIT_REFUSED;
-    *output = call->draw(layout);
-    return EXIT_SUCCESS;
-}
-
-/* The lines of "-device NAME,help" that name a property. */
 static char *
-spm_probe_properties(const char *emulator, const char *device, GError **error)
+spm_cli_list_commands(void)
 {
-    g_autofree char *value = g_strdup_printf("%s,help", device);
-    g_autofree char *help = spm_probe_run(emulator, "-device", value, error);
-    g_auto(GStrv) lines = help ? g_strsplit(help, "\n", -1) : NULL;
-    GString *text;
+    GString *text = g_string_new("Commands:\n");
 
-    if (!help)
-        return NULL;
-    text = g_string_new(NULL);
-    for (char **line = lines; *line; line++) {
-        if (g_str_has_prefix(*line, "  "))
-            g_string_append_printf(text, "property: %s\n", g_strchug(*line));
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_cli_commands); i++) {
+        const SpmCliCommand *command = spm_cli_commands[i];
+
+        g_string_append_printf(text, "  %-9s %-10s  %s\n", command->name,
+                               command->argument ? command->argument : "", command->summary);
     }
+    g_string_append(text,
+                    "\n"
+                    "'virt-spm COMMAND --help' describes a command and its options.\n"
+                    "A DOMAIN.xml of '-' is standard input.\n"
+                    "Exit status: 0 success, 1 the document is refused, 2 wrong usage, 3 something needed is "
+                    "missing.");
     return g_string_free(text, FALSE);
 }
 
-static int
-spm_probe(const SpmCall *call, char **output)
+/* The options of @command, or those of virt-spm alone when it is NULL. */
+static GOptionContext *
+spm_cli_context_new(const SpmCliCommand *command)
 {
-    g_autoptr(GError) error = NULL;
-    const char *device = spm_probe_emulator(call->emulator, &error);
-    g_autofree char *version = device ? spm_probe_run(call->emulator, "-version", NULL, &error) : NULL;
-    g_autofree char *properties = version ? spm_probe_properties(call->emulator, device, &error) : NULL;
+    GOptionContext *context = g_option_context_new(command ? command->argument : "COMMAND [ARGUMENT]");
+    g_autofree char *summary = command ? g_strdup_printf("%s.\n%s", command->summary, command->description)
+                                       : spm_cli_list_commands();
 
-    if (!properties) {
-        g_printerr("virt-spm: %s\n", error->message);
-        return EXIT_ENVIRONMENT;
-    }
-    version[strcspn(version, "\n")] = '\0';
-    *output = g_strdup_printf("version:  %s\ndevice:   %s\n%scontents: %s\n", version, device, properties,
-                              spm_qemu_device_moves_contents(device)
-                                  ? "kept by migration, saving and snapshots"
-                                  : "lost by migration, saving and snapshots, which are refused therefore");
-    return EXIT_SUCCESS;
+    g_option_context_set_summary(context, summary);
+    for (gsize i = 0; command && command->tables[i]; i++)
+        g_option_context_add_main_entries(context, command->tables[i], NULL);
+    g_option_context_add_main_entries(context, spm_cli_entries, NULL);
+    g_option_context_set_help_enabled(context, FALSE);
+    return context;
 }
 
-static int
-spm_doctor(const SpmCall *call, char **output)
-{
-    g_autoptr(GString) report = g_string_new(NULL);
-
-    if (!spm_doctor_examine(call->root ? call->root : "/", call->emulator, report)) {
-        g_printerr("%s", report->str);
-        return EXIT_ENVIRONMENT;
-    }
-    *output = g_strdup(report->str);
-    return EXIT_SUCCESS;
-}
-
-#define SPM_DOCUMENT "document"
-#define SPM_EMULATOR "emulator"
-
-static const SpmCommand spm_commands[] = {
-    { "validate", SPM_DOCUMENT, spm_validate },   { "argv", SPM_DOCUMENT, spm_argv },
-    { "translate", SPM_DOCUMENT, spm_translate }, { "layout", SPM_DOCUMENT, spm_layout },
-    { "probe", SPM_EMULATOR, spm_probe },         { "doctor", NULL, spm_doctor },
-};
-
+/* TRUE when the next word is the value of @option, of whatever command that is an option. */
 static gboolean
-spm_takes_document(const SpmCommand *command)
+spm_cli_takes_value(const char *option)
 {
-    return g_strcmp0(command->argument, SPM_DOCUMENT) == 0;
-}
-
-/* How a layout can be drawn, by --format; the first is the default. */
-static const struct {
-    const char *name;
-    char *(*draw)(const SpmLayout *layout);
-} spm_formats[] = {
-    { "text", spm_layout_to_text },
-    { "svg", spm_layout_to_svg },
-};
-
-static gboolean
-spm_format_find(const char *name, SpmCall *call)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(spm_formats); i++) {
-        if (!name || strcmp(spm_formats[i].name, name) == 0) {
-            call->draw = spm_formats[i].draw;
-            return TRUE;
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_cli_commands); i++) {
+        for (const GOptionEntry *const *table = spm_cli_commands[i]->tables; *table; table++) {
+            for (const GOptionEntry *entry = *table; entry->long_name; entry++) {
+                if (g_str_has_prefix(option, "--") && strcmp(option + 2, entry->long_name) == 0)
+                    return entry->arg != G_OPTION_ARG_NONE;
+            }
         }
     }
     return FALSE;
 }
 
-static const SpmCommand *
-spm_command_find(const char *name)
+/* Takes the command's name out of @argv, where options may precede it. NULL when there is none. */
+static char *
+spm_cli_take_name(int *argc, char **argv)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(spm_commands); i++) {
-        if (strcmp(spm_commands[i].name, name) == 0)
-            return &spm_commands[i];
+    for (int i = 1; i < *argc; i++) {
+        char *word = argv[i];
+
+        if (*word != '-') {
+            memmove(&argv[i], &argv[i + 1], (gsize)(*argc - i) * sizeof(*argv));
+            (*argc)--;
+            return word;
+        }
+        i += spm_cli_takes_value(word);
     }
     return NULL;
 }
 
-static int spm_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
-
+/* Returns the exit status. */
 static int
-spm_usage(const char *format, ...)
+spm_cli_fail(const GError *error)
 {
-    g_autofree char *message = NULL;
-    va_list args;
-
-    va_start(args, format);
-    message = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_printerr("virt-spm: %s\nTry 'virt-spm --help'.\n", message);
-    return EXIT_USAGE;
-}
-
-/* "X.Y.Z" or "X.Y" as libvirt's number */
-static gboolean
-spm_parse_version(const char *text, unsigned long *version)
-{
-    g_auto(GStrv) parts = g_strsplit(text, ".", 3);
-    guint64 numbers[3] = { 0 };
-
-    if (g_strv_length(parts) < 2)
-        return FALSE;
-    for (guint i = 0; parts[i]; i++) {
-        if (!spm_parse_number(parts[i], 10, 999, &numbers[i]))
-            return FALSE;
+    if (error->domain != G_OPTION_ERROR) {
+        g_printerr("virt-spm: %s\n", error->message);
+        return SPM_CLI_ENVIRONMENT;
     }
-    *version = SPM_LIBVIRT_VERSION(numbers[0], numbers[1], numbers[2]);
-    return TRUE;
-}
-
-static char *
-spm_read_stdin(GError **error)
-{
-    g_autoptr(GInputStream) input = g_unix_input_stream_new(0, FALSE);
-    g_autoptr(GOutputStream) memory = g_memory_output_stream_new_resizable();
-
-    if (g_output_stream_splice(memory, input, G_OUTPUT_STREAM_SPLICE_NONE, NULL, error) < 0 ||
-        !g_output_stream_write_all(memory, "", 1, NULL, NULL, error) ||
-        !g_output_stream_close(memory, NULL, error))
-        return NULL;
-    return g_memory_output_stream_steal_data(G_MEMORY_OUTPUT_STREAM(memory));
-}
-
-static char *
-spm_read(const char *file, GError **error)
-{
-    char *text = NULL;
-
-    if (strcmp(file, "-") == 0)
-        return spm_read_stdin(error);
-    g_file_get_contents(file, &text, NULL, error);
-    return text;
-}
-
-/* Reads the document and asks the emulator, as far as the command needs them. */
-static gboolean
-spm_prepare(const SpmCommand *command, SpmCall *call, GError **error)
-{
-    if (!spm_takes_document(command))
-        return TRUE;
-    if (call->emulator && !(call->qemu.device = spm_probe_emulator(call->emulator, error)))
-        return FALSE;
-    call->xml = spm_read(call->file, error);
-    if (!call->xml)
-        g_prefix_error(error, "cannot read '%s': ", call->file);
-    return call->xml != NULL;
+    g_printerr("%s: %s\nTry '%s --help'.\n", g_get_prgname(), error->message, g_get_prgname());
+    return SPM_CLI_USAGE;
 }
 
 static int
-spm_run(const SpmCommand *command, SpmCall *call)
+spm_cli_write(const char *text)
+{
+    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+        g_printerr("virt-spm: cannot write the output\n");
+        return SPM_CLI_ENVIRONMENT;
+    }
+    return EXIT_SUCCESS;
+}
+
+/* GLib's usage line has an ellipsis, which a terminal of another character set would show as "?". */
+static int
+spm_cli_write_help(GOptionContext *context)
+{
+    g_autofree char *help = g_option_context_get_help(context, TRUE, NULL);
+    g_auto(GStrv) parts = g_strsplit(help, "\xe2\x80\xa6", -1);
+    g_autofree char *ascii = g_strjoinv("...", parts);
+
+    return spm_cli_write(ascii);
+}
+
+static int
+spm_cli_run(const SpmCliCommand *command, const char *argument)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *output = NULL;
-    int code;
+    int status;
 
-    if (!spm_prepare(command, call, &error)) {
-        g_printerr("virt-spm: %s\n", error->message);
-        return EXIT_ENVIRONMENT;
-    }
-    code = command->run(call, &output);
-    g_free(call->xml);
-    if (code == EXIT_SUCCESS && (fputs(output, stdout) == EOF || fflush(stdout) == EOF)) {
-        g_printerr("virt-spm: cannot write the output\n");
-        return EXIT_ENVIRONMENT;
-    }
-    return code;
+    xmlInitParser();
+    status = command->run(argument, &output, &error);
+    if (error)
+        return spm_cli_fail(error);
+    return status == EXIT_SUCCESS ? spm_cli_write(output) : status;
 }
 
-static const char spm_summary[] =
-    "Commands:\n"
-    "  validate DOMAIN.xml              Check; print nothing, or FILE:LINE: MESSAGE per fault\n"
-    "  argv DOMAIN.xml                  Print QEMU's options for the SPM\n"
-    "  translate [--reverse] DOMAIN.xml Print the XML that stock libvirt carries, or the reverse\n"
-    "  layout DOMAIN.xml                Draw the guest-physical map: RAM, SPM, DIMMs, room for hotplug\n"
-    "  probe EMULATOR                   Print which device a QEMU has, and what becomes of its contents\n"
-    "  doctor                           Look for what keeps SPM from working on this host\n"
-    "\n"
-    "'-' reads the document from standard input.\n"
-    "Exit status: 0 fine, 1 the document is refused, 2 usage, 3 something needed is not there.";
-
-/* What stands on the command line, beside the command and its argument. */
-typedef struct {
-    char *device;
-    char *emulator;
-    char *libvirt_version;
-    char *format;
-    char *root;
-    gboolean reverse;
-    gboolean version;
-} SpmOptions;
-
-static void
-spm_options_clear(SpmOptions *options)
-{
-    g_free(options->device);
-    g_free(options->emulator);
-    g_free(options->libvirt_version);
-    g_free(options->format);
-    g_free(options->root);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmOptions, spm_options_clear)
-
+/* FALSE when the options, or what is left of @argv without them, are wrong. */
 static gboolean
-spm_options_parse(SpmOptions *options, int *argc, char ***argv, GError **error)
+spm_cli_parse(GOptionContext *context, const SpmCliCommand *command, int *argc, char ***argv, GError **error)
 {
-    const GOptionEntry entries[] = {
-        { "device", 0, 0, G_OPTION_ARG_STRING, &options->device,
-          "The emulator's device: spm-memory (default) or sp-mem (QEMU 11.1)", "NAME" },
-        { "emulator", 0, 0, G_OPTION_ARG_FILENAME, &options->emulator, "Ask this QEMU for its device",
-          "PATH" },
-        { "libvirt-version", 0, 0, G_OPTION_ARG_STRING, &options->libvirt_version,
-          "The libvirt that is to carry the domain (default: the newest)", "X.Y.Z" },
-        { "reverse", 0, 0, G_OPTION_ARG_NONE, &options->reverse, "translate: from stock XML to spm", NULL },
-        { "format", 0, 0, G_OPTION_ARG_STRING, &options->format, "layout: text (default) or svg", "FORMAT" },
-        { "root", 0, 0, G_OPTION_ARG_FILENAME, &options->root,
-          "doctor: where the host's files are (default: /)", "DIR" },
-        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL },
-        G_OPTION_ENTRY_NULL,
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new("COMMAND [DOMAIN.xml|EMULATOR]");
-
-    g_option_context_set_summary(context, spm_summary);
-    g_option_context_add_main_entries(context, entries, NULL);
-    return g_option_context_parse(context, argc, argv, error);
-}
-
-/* Refuses options that would do nothing. */
-static int
-spm_options_check(const SpmOptions *options, const SpmCommand *command)
-{
-    if (options->reverse && command->run != spm_translate)
-        return spm_usage("--reverse goes with 'translate'");
-    if (options->format && command->run != spm_layout)
-        return spm_usage("--format goes with 'layout'");
-    if (options->root && command->run != spm_doctor)
-        return spm_usage("--root goes with 'doctor'");
-    if (options->emulator && command->run == spm_probe)
-        return spm_usage("--emulator does not go with 'probe', whose argument it is");
-    if ((options->device || options->libvirt_version) && !spm_takes_document(command))
-        return spm_usage("--device and --libvirt-version do not go with '%s'", command->name);
-    if (options->device && options->emulator)
-        return spm_usage("--device and --emulator exclude each other");
-    return EXIT_SUCCESS;
-}
-
-/* Fills the call in, as far as the values have a meaning. */
-static int
-spm_call_fill(SpmCall *call, const SpmOptions *options, const SpmCommand *command, const char *argument)
-{
-    gboolean with_document = spm_takes_document(command);
-
-    if (!spm_format_find(options->format, call))
-        return spm_usage("there is no format '%s'; it may be text or svg", options->format);
-    if (options->device && !(call->qemu.device = spm_qemu_device_find(options->device)))
-        return spm_usage("there is no device '%s'; it may be spm-memory or sp-mem", options->device);
-    if (options->libvirt_version && !spm_parse_version(options->libvirt_version, &call->qemu.libvirt_version))
-        return spm_usage("'%s' is no version; it must be like 11.3.0", options->libvirt_version);
-    call->file = with_document ? argument : NULL;
-    if (options->emulator || (argument && !with_document))
-        call->emulator = g_canonicalize_filename(options->emulator ? options->emulator : argument, NULL);
-    call->root = options->root;
-    call->reverse = options->reverse;
-    return EXIT_SUCCESS;
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+    if (spm_cli_help || spm_cli_version)
+        return TRUE;
+    if (!command)
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "a command is needed");
+    else if (*argc == (command->argument ? 2 : 1))
+        return TRUE;
+    else if (command->argument)
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "exactly one %s is needed",
+                    command->argument);
+    else
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'", (*argv)[1]);
+    return FALSE;
 }
 
 int
 main(int argc, char **argv)
 {
-    SpmCall call = { .qemu = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST } };
-    g_auto(SpmOptions) options = { 0 };
+    const char *name = spm_cli_take_name(&argc, argv);
+    const SpmCliCommand *command = name ? spm_cli_find(name) : NULL;
+    g_autoptr(GOptionContext) context = spm_cli_context_new(command);
+    g_autofree char *program = command ? g_strdup_printf("virt-spm %s", name) : g_strdup("virt-spm");
     g_autoptr(GError) error = NULL;
-    const SpmCommand *command;
-    int code;
 
-    if (!spm_options_parse(&options, &argc, &argv, &error))
-        return spm_usage("%s", error->message);
-    if (options.version) {
-        g_print("virt-spm %s\n", SPM_VERSION);
-        return EXIT_SUCCESS;
-    }
-    if (argc < 2)
-        return spm_usage("a command is needed");
-    command = spm_command_find(argv[1]);
-    if (!command)
-        return spm_usage("there is no command '%s'", argv[1]);
-    if (argc != (command->argument ? 3 : 2))
-        return spm_usage("'%s' takes %s%s", command->name, command->argument ? "one " : "no argument",
-                         command->argument ? command->argument : "");
-    code = spm_options_check(&options, command);
-    if (code == EXIT_SUCCESS)
-        code = spm_call_fill(&call, &options, command, argv[2]);
-    if (code != EXIT_SUCCESS)
-        return code;
-
-    xmlInitParser();
-    code = spm_run(command, &call);
-    g_free(call.emulator);
-    return code;
+    /* GLib's usage line begins with it, and so do complaints about usage */
+    g_set_prgname(program);
+    if (name && !command)
+        g_set_error(&error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unknown command '%s'", name);
+    if (error || !spm_cli_parse(context, command, &argc, &argv, &error))
+        return spm_cli_fail(error);
+    if (spm_cli_help)
+        return spm_cli_write_help(context);
+    if (spm_cli_version)
+        return spm_cli_write("virt-spm " SPM_VERSION "\n");
+    return spm_cli_run(command, argv[1]);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* virt-spm argv: QEMU's options for the specific purpose memory. */
+
+#include <stdlib.h>
+
+#include "cli/command.h"
+#include "cli/document.h"
+#include "qemu_spm.h"
+
+/* An option and its value on each line, quoted for a shell. */
+static char *
+spm_cli_argv_to_text(char **argv)
+{
+    GString *text = g_string_new(NULL);
+
+    for (char **option = argv; *option; option += 2) {
+        g_autofree char *value = g_shell_quote(option[1]);
+
+        g_string_append_printf(text, "%s %s%s\n", option[0], value, option[2] ? " \\" : "");
+    }
+    return g_string_free(text, FALSE);
+}
+
+static int
+spm_cli_argv_run(const char *argument, char **output, GError **error)
+{
+    g_auto(SpmCliDocument) document = { 0 };
+    g_autoptr(SpmDomainDef) def = NULL;
+    g_auto(GStrv) argv = NULL;
+
+    if (!spm_cli_document_read(argument, &document, error))
+        return SPM_CLI_ENVIRONMENT;
+    def = spm_cli_document_load(&document);
+    if (!def)
+        return SPM_CLI_REFUSED;
+    argv = spm_qemu_argv(def, &document.qemu);
+    *output = spm_cli_argv_to_text(argv);
+    return EXIT_SUCCESS;
+}
+
+const SpmCliCommand spm_cli_argv = {
+    .name = "argv",
+    .argument = SPM_CLI_DOCUMENT,
+    .summary = "Print QEMU's options for the memory",
+    .description = "These are the -object and -device options that libvirt generates, one on each line.",
+    .tables = { spm_cli_document_entries },
+    .run = spm_cli_argv_run,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The document of a command, and the options that say who will carry and run its domain. */
+
+#pragma once
+
+#include "qemu_spm_caps.h"
+#include "spm_xml.h"
+
+#define SPM_CLI_DOCUMENT "DOMAIN.xml"
+
+/* --device, --emulator and --libvirt-version: what to read a document for. */
+extern const GOptionEntry spm_cli_document_entries[];
+
+/**
+ * SpmCliDocument:
+ * @file: its name, as the user gave it; "-" is standard input
+ * @text: what it contains
+ * @doc: (nullable): the tree, once spm_cli_document_load() has parsed it
+ * @emulator: (nullable): the absolute path of --emulator
+ * @qemu: what the options ask for
+ */
+typedef struct {
+    const char *file;
+    char *text;
+    xmlDocPtr doc;
+    char *emulator;
+    SpmQemuOptions qemu;
+} SpmCliDocument;
+
+gboolean spm_cli_document_read(const char *file, SpmCliDocument *document, GError **error);
+SpmDomainDef *spm_cli_document_load(SpmCliDocument *document);
+void spm_cli_document_print_faults(const SpmCliDocument *document, const SpmFaults *faults);
+void spm_cli_document_clear(SpmCliDocument *document);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmCliDocument, spm_cli_document_clear)
