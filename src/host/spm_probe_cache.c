@@ -7,15 +7,14 @@
 
 #include "host/spm_probe_cache.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <glib/gstdio.h>
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
+#include "host/spm_scan.h"
 #include "host/spm_settings.h"
 
 #define SPM_CACHE_GROUP "emulator"
@@ -34,21 +33,6 @@ spm_file_identity(const char *path)
     return g_strdup_printf("inode %ju:%ju size %jd mtime %jd.%09ld ctime %jd.%09ld", (uintmax_t)info.st_dev,
                            (uintmax_t)info.st_ino, (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec,
                            info.st_mtim.tv_nsec, (intmax_t)info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
-}
-
-/* TRUE when the file is a program itself (elf(5)), not a script that starts one. */
-static gboolean
-spm_is_binary(const char *path)
-{
-    static const char magic[] = { 0x7f, 'E', 'L', 'F' };
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    char start[sizeof(magic)];
-    gboolean is = fd >= 0 && read(fd, start, sizeof(start)) == sizeof(start) &&
-                  memcmp(start, magic, sizeof(magic)) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return is;
 }
 
 /* ---- in memory ---- */
@@ -224,7 +208,7 @@ spm_probe_cached(const char *emulator, SpmProbeAsk ask, GError **error)
     device = ask(emulator, error);
     identity_after = spm_file_identity(emulator);
     /* replaced while it ran: the answer may be of either file */
-    if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_is_binary(emulator))
+    if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_scan_is_program(emulator))
         return device;
     spm_disk_store(emulator, identity, device);
     spm_memory_store(emulator, identity, device);

@@ -23,7 +23,14 @@
  * next. */
 #define SPM_SCAN_KEEP 32
 
-static const char spm_elf[] = { 0x7f, 'E', 'L', 'F' };
+/* TRUE when a file that begins with the bytes is a program itself (elf(5)), not a script that starts one. */
+static gboolean
+spm_scan_is_elf(const char *bytes, gsize len)
+{
+    static const char magic[] = { 0x7f, 'E', 'L', 'F' };
+
+    return len >= sizeof(magic) && memcmp(bytes, magic, sizeof(magic)) == 0;
+}
 
 /* TRUE when @name is a string of its own in the bytes. */
 static gboolean
@@ -85,8 +92,7 @@ spm_scan_file(int fd)
     while ((count = spm_scan_read(fd, bytes + SPM_SCAN_KEEP, SPM_SCAN_BYTES)) > 0) {
         const char *name;
 
-        if (!begun &&
-            (count < (gssize)sizeof(spm_elf) || memcmp(bytes + SPM_SCAN_KEEP, spm_elf, sizeof(spm_elf))))
+        if (!begun && !spm_scan_is_elf(bytes + SPM_SCAN_KEEP, (gsize)count))
             break;
         begun = TRUE;
         for (gsize i = 0; (gssize)i < best && (name = spm_qemu_device_name(i)); i++) {
@@ -98,6 +104,24 @@ spm_scan_file(int fd)
     if (count >= 0 && !begun)
         errno = ENOEXEC;
     return count < 0 || !begun ? -1 : best;
+}
+
+/**
+ * spm_scan_is_program:
+ * @path: a file
+ *
+ * Returns: TRUE for a program, FALSE for a script and for a file that cannot be read
+ */
+gboolean
+spm_scan_is_program(const char *path)
+{
+    int fd = spm_scan_open(path);
+    char start[SPM_SCAN_KEEP];
+    gssize count = fd < 0 ? -1 : spm_scan_read(fd, start, sizeof(start));
+
+    if (fd >= 0)
+        close(fd);
+    return count > 0 && spm_scan_is_elf(start, (gsize)count);
 }
 
 /**

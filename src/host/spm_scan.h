@@ -5,4 +5,5 @@
 
 #include "spm_error.h"
 
+gboolean spm_scan_is_program(const char *path);
 const char *spm_scan_emulator(const char *emulator, GError **error);
