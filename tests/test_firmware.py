@@ -159,7 +159,7 @@ def test_outsized_image(firmware, tmp_path):
     with open(tmp_path / "image", "wb") as image:
         image.truncate((16 << 20) + 1)
     reason = firmware(f"<os><loader>{image.name}</loader></os>")[2]
-    assert reason == f"'{image.name}' cannot be read: it has more than 16777216 bytes"
+    assert reason == f"'{image.name}' cannot be read: it is larger than 16777216 bytes"
 
 
 def test_damaged_images_are_read_with_care(judge):
@@ -172,9 +172,11 @@ def test_damaged_images_are_read_with_care(judge):
 
 
 @pytest.mark.parametrize("path,reason", [
-    ("/dev/zero", "cannot be read: it is no regular file"),
-    ("/proc/self", "cannot be read: it is no regular file"),
+    ("/dev/zero", "cannot be read: it is not a regular file"),
+    ("/proc/self", "cannot be read: it is not a regular file"),
     ("/nowhere/image", "cannot be read: No such file or directory"),
+    # A file that can be opened and not read: the loopback device has no speed.
+    ("/sys/class/net/lo/speed", "cannot be read: Invalid argument"),
 ])
 def test_image_that_is_not_read(path, reason, firmware):
     assert firmware(f"<os><loader>{path}</loader></os>") == ([path], "unknown", f"'{path}' {reason}")
@@ -182,7 +184,7 @@ def test_image_that_is_not_read(path, reason, firmware):
 
 def test_a_pipe_does_not_block(firmware, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    assert firmware(f"<os><loader>{tmp_path}/pipe</loader></os>")[2].endswith("cannot be read: it is no regular file")
+    assert firmware(f"<os><loader>{tmp_path}/pipe</loader></os>")[2].endswith("cannot be read: it is not a regular file")
 
 
 @pytest.fixture

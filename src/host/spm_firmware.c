@@ -12,16 +12,15 @@
  * Measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, that of patches/seabios, and Debian's OVMF
  * 2022.11, 2025.02 and 2026.08. Anything else is unknown. Images are read, never run, and read as hostile. */
 
-#define _GNU_SOURCE /* O_PATH, memmem() */
+#define _GNU_SOURCE /* memmem() */
+
 #include "host/spm_firmware.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <lzma.h>
+
+#include "host/spm_file.h"
 
 /* QEMU maps at most as much below 4 GiB, whatever it is told (max-fw-size in hw/i386/pc.c). */
 #define SPM_FIRMWARE_MAX_BYTES (16 * 1024 * 1024)
@@ -93,76 +92,6 @@ spm_read_le(const guint8 *data, guint bytes)
     while (bytes-- > 0)
         value = value << 8 | data[bytes];
     return value;
-}
-
-/* ---- reading ---- */
-
-/* Opens a regular file alone: another kind could block or do something when it is opened. */
-static int
-spm_open_regular(const char *path, struct stat *status)
-{
-    int handle = open(path, O_PATH | O_CLOEXEC);
-    g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", handle);
-    int fd = -1;
-
-    if (handle < 0)
-        return -1;
-    if (fstat(handle, status) < 0 || !S_ISREG(status->st_mode))
-        errno = EINVAL;
-    else
-        fd = open(again, O_RDONLY | O_CLOEXEC);
-    close(handle);
-    return fd;
-}
-
-static gsize
-spm_read_all(int fd, guint8 *buffer, gsize max)
-{
-    gsize done = 0;
-
-    while (done < max) {
-        ssize_t count = read(fd, buffer + done, max - done);
-
-        if (count > 0)
-            done += (gsize)count;
-        else if (count == 0 || errno != EINTR)
-            break;
-    }
-    return done;
-}
-
-/**
- * spm_firmware_read:
- * @path: a file
- * @max: the most bytes that it may have
- * @error: set on failure, #GFileError: it cannot be read, is no regular file, or has more than @max bytes
- *
- * Never blocks, and never opens a device or a pipe.
- *
- * Returns: (transfer full): the contents, or NULL
- */
-GBytes *
-spm_firmware_read(const char *path, gsize max, GError **error)
-{
-    struct stat status = { 0 };
-    int fd = spm_open_regular(path, &status);
-    guint8 *buffer;
-    gsize len;
-
-    if (fd < 0) {
-        g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno), "%s",
-                    errno == EINVAL ? "it is no regular file" : g_strerror(errno));
-        return NULL;
-    }
-    if (status.st_size < 0 || (gsize)status.st_size > max) {
-        close(fd);
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it has more than %zu bytes", max);
-        return NULL;
-    }
-    buffer = g_malloc((gsize)status.st_size);
-    len = spm_read_all(fd, buffer, (gsize)status.st_size);
-    close(fd);
-    return g_bytes_new_take(buffer, len);
 }
 
 /* ---- SeaBIOS ---- */
@@ -355,7 +284,7 @@ SpmFirmwareVerdict
 spm_firmware_scan(const char *path, char **reason)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) bytes = spm_firmware_read(path, SPM_FIRMWARE_MAX_BYTES, &error);
+    g_autoptr(GBytes) bytes = spm_file_read(path, SPM_FIRMWARE_MAX_BYTES, &error);
     SpmSpan image = { NULL, 0 };
 
     if (!bytes) {

@@ -19,7 +19,6 @@ typedef enum {
 
 SpmFirmwareVerdict spm_firmware_scan(const char *path, char **reason);
 SpmFirmwareVerdict spm_firmware_judge(const GPtrArray *images, char **reason);
-GBytes *spm_firmware_read(const char *path, gsize max, GError **error);
 
 const char *const *spm_firmware_descriptor_dirs(void);
 GPtrArray *spm_firmware_described(const char *interface, const char *const *dirs);

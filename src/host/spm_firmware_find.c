@@ -13,6 +13,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "host/spm_file.h"
 #include "qemu_spm_ns.h"
 #include "spm_xml.h"
 
@@ -68,7 +69,7 @@ spm_json_has(JsonNode *root, const char *path, const char *text)
 static void
 spm_add_described(GPtrArray *images, const char *file, const char *interface)
 {
-    g_autoptr(GBytes) text = spm_firmware_read(file, SPM_DESCRIPTOR_MAX_BYTES, NULL);
+    g_autoptr(GBytes) text = spm_file_read(file, SPM_DESCRIPTOR_MAX_BYTES, NULL);
     g_autoptr(JsonParser) parser = json_parser_new();
     gsize size = text ? g_bytes_get_size(text) : 0;
     JsonNode *root;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/spm_file.h"
 #include "qemu_spm_caps.h"
 
 #define SPM_SCAN_BYTES 65536
@@ -47,7 +48,7 @@ spm_scan_has(const char *bytes, gsize len, const char *name)
     return FALSE;
 }
 
-/* Opens a regular file, or sets errno. What is no regular file is not waited for. */
+/* Opens a regular file, or sets errno. It does not wait for a pipe. */
 static int
 spm_scan_open(const char *path)
 {
@@ -63,22 +64,6 @@ spm_scan_open(const char *path)
     return -1;
 }
 
-/* Reads as much as there is, up to @len bytes. */
-static gssize
-spm_scan_read(int fd, char *bytes, gsize len)
-{
-    gsize done = 0;
-
-    while (done < len) {
-        ssize_t count = read(fd, bytes + done, len - done);
-
-        if (count == 0 || (count < 0 && errno != EINTR))
-            return count < 0 ? -1 : (gssize)done;
-        done += count > 0 ? (gsize)count : 0;
-    }
-    return (gssize)done;
-}
-
 /* The lowest index of a device whose name is in the file; G_MAXSIZE when there is none; -1 as a gssize, with
  * errno set, when it cannot be read or is no program. */
 static gssize
@@ -89,7 +74,7 @@ spm_scan_file(int fd)
     gboolean begun = FALSE;
 
     memset(bytes, 0, SPM_SCAN_KEEP);
-    while ((count = spm_scan_read(fd, bytes + SPM_SCAN_KEEP, SPM_SCAN_BYTES)) > 0) {
+    while ((count = spm_file_fill(fd, bytes + SPM_SCAN_KEEP, SPM_SCAN_BYTES)) > 0) {
         const char *name;
 
         if (!begun && !spm_scan_is_elf(bytes + SPM_SCAN_KEEP, (gsize)count))
@@ -117,7 +102,7 @@ spm_scan_is_program(const char *path)
 {
     int fd = spm_scan_open(path);
     char start[SPM_SCAN_KEEP];
-    gssize count = fd < 0 ? -1 : spm_scan_read(fd, start, sizeof(start));
+    gssize count = fd < 0 ? -1 : spm_file_fill(fd, start, sizeof(start));
 
     if (fd >= 0)
         close(fd);

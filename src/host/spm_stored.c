@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "host/spm_firmware.h"
+#include "host/spm_file.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 
@@ -68,7 +68,7 @@ gboolean
 spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error)
 {
     SpmQemuOptions options = { .choose = spm_note_domain, .data = domain };
-    g_autoptr(GBytes) bytes = spm_firmware_read(path, SPM_STORED_MAX_BYTES, error);
+    g_autoptr(GBytes) bytes = spm_file_read(path, SPM_STORED_MAX_BYTES, error);
     g_autoptr(GError) failure = NULL;
     g_autofree char *xml = NULL;
     g_autoptr(xmlDoc) doc = NULL;

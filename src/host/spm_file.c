@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading files that may be hostile. */
+
+#define _GNU_SOURCE /* O_PATH */
+
+#include "host/spm_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+spm_file_set_error(GError **error, int number)
+{
+    g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(number), "%s", g_strerror(number));
+}
+
+/* Opens a regular file only: opening a file of another kind could block, or have an effect. */
+static int
+spm_file_open(const char *path, struct stat *status, GError **error)
+{
+    int handle = open(path, O_PATH | O_CLOEXEC);
+    g_autofree char *again = g_strdup_printf("/proc/self/fd/%d", handle);
+    int fd = -1;
+
+    if (handle < 0 || fstat(handle, status) < 0)
+        spm_file_set_error(error, errno);
+    else if (!S_ISREG(status->st_mode))
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it is not a regular file");
+    else if ((fd = open(again, O_RDONLY | O_CLOEXEC)) < 0)
+        spm_file_set_error(error, errno);
+    if (handle >= 0)
+        close(handle);
+    return fd;
+}
+
+/**
+ * spm_file_fill:
+ * @fd: an open file
+ * @buffer: (out): filled up to the end of the file
+ * @len: its size in bytes
+ *
+ * Returns: how many bytes were read; -1 on failure, with errno set
+ */
+gssize
+spm_file_fill(int fd, void *buffer, gsize len)
+{
+    gsize done = 0;
+
+    while (done < len) {
+        ssize_t count = read(fd, (char *)buffer + done, len - done);
+
+        if (count == 0 || (count < 0 && errno != EINTR))
+            return count < 0 ? -1 : (gssize)done;
+        done += count > 0 ? (gsize)count : 0;
+    }
+    return (gssize)done;
+}
+
+/* Reads an open file of that size. */
+static GBytes *
+spm_file_read_open(int fd, gsize size, GError **error)
+{
+    g_autofree guint8 *buffer = g_malloc(size);
+    gssize len = spm_file_fill(fd, buffer, size);
+
+    if (len < 0) {
+        spm_file_set_error(error, errno);
+        return NULL;
+    }
+    return g_bytes_new_take(g_steal_pointer(&buffer), (gsize)len);
+}
+
+/**
+ * spm_file_read:
+ * @path: a file
+ * @max: the most bytes that it may have
+ * @error: set on failure, #GFileError: the file cannot be read, is not a regular file, or is larger than @max
+ *
+ * Never blocks, and never opens a device or a pipe.
+ *
+ * Returns: (transfer full): the contents, or NULL
+ */
+GBytes *
+spm_file_read(const char *path, gsize max, GError **error)
+{
+    struct stat status = { 0 };
+    int fd = spm_file_open(path, &status, error);
+    GBytes *bytes = NULL;
+
+    if (fd < 0)
+        return NULL;
+    if (status.st_size < 0 || (gsize)status.st_size > max)
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it is larger than %zu bytes", max);
+    else
+        bytes = spm_file_read_open(fd, (gsize)status.st_size, error);
+    close(fd);
+    return bytes;
+}

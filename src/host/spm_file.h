@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading files that may be hostile. */
+
+#pragma once
+
+#include <glib.h>
+
+gssize spm_file_fill(int fd, void *buffer, gsize len);
+GBytes *spm_file_read(const char *path, gsize max, GError **error);
