@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whether the daemons of a host have the module, and what would give it to them. */
+
+#define _GNU_SOURCE /* memmem */
+
+#include "host/spm_daemons.h"
+
+#include <string.h>
+
+#include "spm_config.h"
+
+#define SPM_MODULE_NAME "libvirt-spm.so"
+
+static const char *const spm_daemons_names[] = { "libvirtd", "virtqemud", NULL };
+
+typedef enum {
+    SPM_PRELOADS_NOTHING,
+    SPM_PRELOADS_OTHER,
+    SPM_PRELOADS_MODULE,
+} SpmPreload;
+
+/* What systemd's drop-ins for a daemon come to. */
+typedef struct {
+    SpmPreload preload;
+    char *deciding; /* path of the one that sets LD_PRELOAD last, or NULL */
+    char *hiding;   /* path of one that replaces a drop-in with the module, or NULL */
+} SpmDropIns;
+
+static void
+spm_daemons_clear_drop_ins(SpmDropIns *drop_ins)
+{
+    g_free(drop_ins->deciding);
+    g_free(drop_ins->hiding);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmDropIns, spm_daemons_clear_drop_ins)
+
+static SpmPreload
+spm_daemons_drop_in_preload(const SpmExam *exam, const char *path)
+{
+    g_autofree char *text = spm_exam_read(exam, path);
+    g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+    SpmPreload preload = SPM_PRELOADS_NOTHING;
+
+    for (char **line = lines; *line; line++) {
+        g_strstrip(*line);
+        if (g_str_has_prefix(*line, "Environment=") && strstr(*line, "LD_PRELOAD="))
+            preload = strstr(*line, SPM_MODULE_NAME) ? SPM_PRELOADS_MODULE : SPM_PRELOADS_OTHER;
+    }
+    return preload;
+}
+
+/* Add the drop-ins of FOLDER to PATHS, which has those of folders that win over it, by file name. */
+static void
+spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable *paths, SpmDropIns *drop_ins)
+{
+    g_autofree char *full = spm_exam_path(exam, folder);
+    g_autoptr(GDir) dir = g_dir_open(full, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(folder, name, NULL);
+        const char *winner = g_hash_table_lookup(paths, name);
+
+        if (!g_str_has_suffix(name, ".conf"))
+            continue;
+        if (!winner) {
+            g_hash_table_insert(paths, g_strdup(name), g_steal_pointer(&path));
+        } else if (spm_daemons_drop_in_preload(exam, path) == SPM_PRELOADS_MODULE &&
+                   spm_daemons_drop_in_preload(exam, winner) != SPM_PRELOADS_MODULE) {
+            g_free(drop_ins->hiding);
+            drop_ins->hiding = g_strdup(winner);
+        }
+    }
+}
+
+/* systemd reads each name once, from the first folder that has it, and all in the order of their names. */
+static void
+spm_daemons_read_drop_ins(const SpmExam *exam, const char *daemon, SpmDropIns *drop_ins)
+{
+    static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
+                                           "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                                           "/lib/systemd/system" };
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GList) names = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *folder = g_strdup_printf("%s/%s.service.d", folders[i], daemon);
+
+        spm_daemons_collect_drop_ins(exam, folder, paths, drop_ins);
+    }
+    names = g_list_sort(g_hash_table_get_keys(paths), (GCompareFunc)strcmp);
+    for (const GList *name = names; name; name = name->next) {
+        const char *path = g_hash_table_lookup(paths, name->data);
+        SpmPreload preload = spm_daemons_drop_in_preload(exam, path);
+
+        if (preload == SPM_PRELOADS_NOTHING)
+            continue;
+        drop_ins->preload = preload;
+        g_free(drop_ins->deciding);
+        drop_ins->deciding = g_strdup(path);
+    }
+}
+
+static void
+spm_daemons_advise_drop_in(SpmExam *exam, const char *daemon)
+{
+    g_auto(SpmDropIns) drop_ins = { 0 };
+
+    spm_daemons_read_drop_ins(exam, daemon, &drop_ins);
+    if (drop_ins.preload == SPM_PRELOADS_MODULE) {
+        spm_exam_advise(exam, "restart it:");
+    } else if (drop_ins.preload == SPM_PRELOADS_OTHER) {
+        spm_exam_advise(exam, "%s preloads something else; let it preload both:", drop_ins.deciding);
+        spm_exam_command(exam, "sed -i 's|LD_PRELOAD=|&%s:|' %s", SPM_MODULE, drop_ins.deciding);
+    } else if (drop_ins.hiding) {
+        spm_exam_advise(exam, "%s takes the place of the module's drop-in; remove it:", drop_ins.hiding);
+        spm_exam_command(exam, "rm %s", drop_ins.hiding);
+    } else {
+        spm_exam_advise(exam, "give it a drop-in that preloads the module:");
+        spm_exam_command(exam, "mkdir -p /etc/systemd/system/%s.service.d", daemon);
+        spm_exam_command(exam,
+                         "printf '[Service]\\nEnvironment=LD_PRELOAD=%s\\n' "
+                         ">/etc/systemd/system/%s.service.d/50-libvirt-spm.conf",
+                         SPM_MODULE, daemon);
+    }
+    spm_exam_command(exam, "systemctl daemon-reload");
+    spm_exam_command(exam, "systemctl restart %s", daemon);
+}
+
+static void
+spm_daemons_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
+{
+    g_autofree char *enforce = spm_exam_read(exam, "/sys/fs/selinux/enforce");
+
+    if (!told) {
+        spm_daemons_advise_drop_in(exam, daemon);
+    } else if (enforce && *enforce == '1') {
+        spm_exam_advise(
+            exam, "SELinux drops LD_PRELOAD where a daemon starts: install the policy of libvirt-spm(7)");
+    } else {
+        spm_exam_advise(exam,
+                        "the dynamic linker did not load it; see what it lacks, and AppArmor's messages:");
+        spm_exam_command(exam, "ldd %s", SPM_MODULE);
+        spm_exam_command(exam, "dmesg | grep DENIED");
+    }
+}
+
+static void
+spm_daemons_examine_process(SpmExam *exam, const char *pid, const char *daemon)
+{
+    g_autofree char *maps_path = g_build_filename(exam->root, "proc", pid, "maps", NULL);
+    g_autofree char *environ_path = g_build_filename(exam->root, "proc", pid, "environ", NULL);
+    g_autofree char *maps = NULL;
+    g_autofree char *environment = NULL;
+    gsize length = 0;
+
+    if (!g_file_get_contents(maps_path, &maps, NULL, NULL)) {
+        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) cannot be looked into", daemon, pid);
+        spm_exam_advise(exam, "run virt-spm doctor as root");
+    } else if (strstr(maps, SPM_MODULE_NAME " (deleted)")) {
+        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) has a module that was replaced since", daemon,
+                        pid);
+        spm_exam_advise(exam, "restart it:");
+        spm_exam_command(exam, "systemctl restart %s", daemon);
+    } else if (strstr(maps, SPM_MODULE_NAME)) {
+        spm_exam_report(exam, SPM_OK, "%s (process %s) has the module", daemon, pid);
+    } else {
+        /* the environment that the process was started with, strings with a zero behind each */
+        g_file_get_contents(environ_path, &environment, &length, NULL);
+        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) runs without the module", daemon, pid);
+        spm_daemons_advise_loading(exam, daemon,
+                                   environment &&
+                                       memmem(environment, length, SPM_MODULE_NAME, strlen(SPM_MODULE_NAME)));
+    }
+}
+
+/* Returns how many processes of daemons there are. */
+static guint
+spm_daemons_examine_processes(SpmExam *exam)
+{
+    g_autofree char *proc = spm_exam_path(exam, "/proc");
+    g_autoptr(GDir) dir = g_dir_open(proc, 0, NULL);
+    const char *pid;
+    guint count = 0;
+
+    while (dir && (pid = g_dir_read_name(dir))) {
+        g_autofree char *comm_path = g_build_filename("/proc", pid, "comm", NULL);
+        g_autofree char *comm = g_ascii_isdigit(*pid) ? spm_exam_read(exam, comm_path) : NULL;
+
+        if (!comm || !g_strv_contains(spm_daemons_names, g_strchomp(comm)))
+            continue;
+        spm_daemons_examine_process(exam, pid, comm);
+        count++;
+    }
+    return count;
+}
+
+/**
+ * spm_daemons_examine:
+ * @exam: an exam, which is told of the module and of each daemon
+ */
+void
+spm_daemons_examine(SpmExam *exam)
+{
+    g_autofree char *module = spm_exam_path(exam, SPM_MODULE);
+    gboolean dropped_in = FALSE;
+
+    if (!g_file_test(module, G_FILE_TEST_EXISTS)) {
+        spm_exam_report(exam, SPM_PROBLEM, "there is no %s", SPM_MODULE);
+        spm_exam_advise(exam, "install libvirt-spm anew");
+    }
+    if (spm_daemons_examine_processes(exam))
+        return;
+    for (const char *const *daemon = spm_daemons_names; *daemon; daemon++) {
+        g_auto(SpmDropIns) drop_ins = { 0 };
+
+        spm_daemons_read_drop_ins(exam, *daemon, &drop_ins);
+        dropped_in |= drop_ins.preload == SPM_PRELOADS_MODULE;
+    }
+    if (dropped_in) {
+        spm_exam_report(exam, SPM_OK, "no libvirtd or virtqemud runs; it gets the module when it is started");
+    } else {
+        spm_exam_report(exam, SPM_PROBLEM, "no libvirtd or virtqemud runs, and nothing gives it the module");
+        spm_daemons_advise_loading(exam, "libvirtd", FALSE);
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The report of an examined host, and its files. */
+
+#pragma once
+
+#include "host/spm_settings.h"
+
+/**
+ * SpmExam:
+ * @root: the folder that is the host's "/"
+ * @emulator: (nullable): the only emulator to examine
+ * @settings: the host's settings
+ * @devices: the devices of emulators that domains have, by path
+ * @report: the lines written so far
+ * @problem: some finding is a problem
+ * @firmware_passes: some firmware image passes SPM on
+ */
+typedef struct {
+    const char *root;
+    const char *emulator;
+    SpmSettings settings;
+    GHashTable *devices;
+    GString *report;
+    gboolean problem;
+    gboolean firmware_passes;
+} SpmExam;
+
+/**
+ * SpmFinding:
+ * @SPM_OK: as it should be
+ * @SPM_NOTE: may matter
+ * @SPM_PROBLEM: keeps SPM from working
+ */
+typedef enum {
+    SPM_OK,
+    SPM_NOTE,
+    SPM_PROBLEM,
+} SpmFinding;
+
+void spm_exam_report(SpmExam *exam, SpmFinding finding, const char *format, ...) G_GNUC_PRINTF(3, 4);
+void spm_exam_advise(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void spm_exam_command(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+char *spm_exam_path(const SpmExam *exam, const char *path);
+char *spm_exam_read(const SpmExam *exam, const char *path);
