@@ -38,14 +38,14 @@
 #define SPM_SEABIOS_MINOR 17
 
 /* The type SOFT_RESERVED, 0xefffffff, in little endian. */
-static const guint8 spm_soft_reserved[] = { 0xff, 0xff, 0xff, 0xef };
+static const guint8 spm_firmware_soft_reserved[] = { 0xff, 0xff, 0xff, 0xef };
 
 /* The GUID of sections compressed with LZMA: ee4e5898-3914-4259-9d6e-dc7bd79403cf */
-static const guint8 spm_lzma_guid[] = {
+static const guint8 spm_firmware_lzma_guid[] = {
     0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42, 0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf,
 };
 /* The GUID of OVMF's module PlatformPei: 222c386d-5abc-4fb4-b124-fbb82488acf4 */
-static const guint8 spm_platform_guid[] = {
+static const guint8 spm_firmware_platform_guid[] = {
     0x6d, 0x38, 0x2c, 0x22, 0xbc, 0x5a, 0xb4, 0x4f, 0xb1, 0x24, 0xfb, 0xb8, 0x24, 0x88, 0xac, 0xf4,
 };
 
@@ -68,7 +68,7 @@ typedef struct {
 
 /* The rest of @span from the first @what in it; no data when it is not there. */
 static SpmSpan
-spm_span_find(SpmSpan span, const void *what, gsize len)
+spm_firmware_span_find(SpmSpan span, const void *what, gsize len)
 {
     /* an empty file has no data at all, which memmem() does not take */
     SpmSpan rest = { span.len >= len ? memmem(span.data, span.len, what, len) : NULL, 0 };
@@ -79,13 +79,13 @@ spm_span_find(SpmSpan span, const void *what, gsize len)
 }
 
 static SpmSpan
-spm_span_skip(SpmSpan span, gsize bytes)
+spm_firmware_span_skip(SpmSpan span, gsize bytes)
 {
     return (SpmSpan){ span.data + bytes, span.len - bytes };
 }
 
 static gsize
-spm_read_le(const guint8 *data, guint bytes)
+spm_firmware_read_le(const guint8 *data, guint bytes)
 {
     gsize value = 0;
 
@@ -100,7 +100,7 @@ spm_read_le(const guint8 *data, guint bytes)
 #define SPM_SEABIOS_VERSION_MAX 70
 
 static gsize
-spm_span_digits(SpmSpan span, gsize at)
+spm_firmware_span_digits(SpmSpan span, gsize at)
 {
     gsize count = 0;
 
@@ -111,15 +111,15 @@ spm_span_digits(SpmSpan span, gsize at)
 
 /* "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...", all that @text is; returns what is after "rel-". */
 static char *
-spm_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
+spm_firmware_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
 {
     gsize digits[3], at = 0;
     char *version;
 
     if (text.len > 4 && memcmp(text.data, "rel-", 4) == 0)
-        text = spm_span_skip(text, 4);
+        text = spm_firmware_span_skip(text, 4);
     for (gsize i = 0; i < G_N_ELEMENTS(digits); i++) {
-        digits[i] = spm_span_digits(text, at);
+        digits[i] = spm_firmware_span_digits(text, at);
         at += digits[i];
         if (digits[i] == 0 || digits[i] > 3 || (i < 2 && (at == text.len || text.data[at++] != '.')))
             return NULL;
@@ -134,7 +134,7 @@ spm_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
 
 /* The version is a string of its own: what can be printed, from filler to a NUL byte. */
 static char *
-spm_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
+spm_firmware_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 {
     gsize start = 1;
 
@@ -143,9 +143,10 @@ spm_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 
         if (g_ascii_isprint(image.data[i]))
             continue;
-        version = image.data[i] == '\0' && i > start
-                      ? spm_seabios_parse_version((SpmSpan){ image.data + start, i - start }, major, minor)
-                      : NULL;
+        version =
+            image.data[i] == '\0' && i > start
+                ? spm_firmware_seabios_parse_version((SpmSpan){ image.data + start, i - start }, major, minor)
+                : NULL;
         if (version)
             return version;
         start = i + 1;
@@ -154,16 +155,16 @@ spm_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 }
 
 static SpmFirmwareVerdict
-spm_scan_seabios(SpmSpan image, char **reason)
+spm_firmware_scan_seabios(SpmSpan image, char **reason)
 {
     guint64 major = 0, minor = 0;
-    g_autofree char *version = spm_seabios_version(image, &major, &minor);
+    g_autofree char *version = spm_firmware_seabios_version(image, &major, &minor);
 
     if (!version) {
         *reason = g_strdup("is a SeaBIOS without a version");
         return SPM_FIRMWARE_UNKNOWN;
     }
-    if (spm_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data) {
+    if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data) {
         *reason = g_strdup_printf("is SeaBIOS %s with a patch that passes on ranges of all types", version);
         return SPM_FIRMWARE_PASSES;
     }
@@ -180,7 +181,7 @@ spm_scan_seabios(SpmSpan image, char **reason)
 
 /* Unpacks the beginning of what @packed is, into @out; returns how many bytes that gave. */
 static gsize
-spm_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
+spm_firmware_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
 {
     lzma_stream stream = LZMA_STREAM_INIT;
     gsize len;
@@ -200,16 +201,19 @@ spm_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
 
 /* The module PlatformPei in @volume, as a whole; no data when it is not there. */
 static SpmSpan
-spm_find_platform(SpmSpan volume)
+spm_firmware_find_platform(SpmSpan volume)
 {
-    SpmSpan file = spm_span_find(volume, spm_platform_guid, sizeof(spm_platform_guid));
+    SpmSpan file =
+        spm_firmware_span_find(volume, spm_firmware_platform_guid, sizeof(spm_firmware_platform_guid));
 
     while (file.data) {
-        gsize size = file.len >= SPM_FILE_HEADER ? spm_read_le(file.data + SPM_FILE_SIZE_OFFSET, 3) : 0;
+        gsize size =
+            file.len >= SPM_FILE_HEADER ? spm_firmware_read_le(file.data + SPM_FILE_SIZE_OFFSET, 3) : 0;
 
         if (size > SPM_FILE_HEADER && size <= file.len && file.data[SPM_FILE_TYPE_OFFSET] == SPM_FILE_PEIM)
             return (SpmSpan){ file.data, size };
-        file = spm_span_find(spm_span_skip(file, 1), spm_platform_guid, sizeof(spm_platform_guid));
+        file = spm_firmware_span_find(spm_firmware_span_skip(file, 1), spm_firmware_platform_guid,
+                                      sizeof(spm_firmware_platform_guid));
     }
     return file;
 }
@@ -217,7 +221,7 @@ spm_find_platform(SpmSpan volume)
 /* What the section whose GUID is at @offset of @image is compressed to; no data when it is no such section.
  */
 static SpmSpan
-spm_lzma_section(SpmSpan image, gsize offset)
+spm_firmware_lzma_section(SpmSpan image, gsize offset)
 {
     SpmSpan none = { NULL, 0 };
     SpmSpan section;
@@ -225,20 +229,21 @@ spm_lzma_section(SpmSpan image, gsize offset)
 
     if (offset < SPM_SECTION_GUID_OFFSET)
         return none;
-    section = spm_span_skip(image, offset - SPM_SECTION_GUID_OFFSET);
+    section = spm_firmware_span_skip(image, offset - SPM_SECTION_GUID_OFFSET);
     if (section.len < SPM_SECTION_HEADER || section.data[SPM_SECTION_TYPE_OFFSET] != SPM_SECTION_GUID_DEFINED)
         return none;
-    size = spm_read_le(section.data, 3);
-    start = spm_read_le(section.data + SPM_SECTION_DATA_OFFSET, 2);
+    size = spm_firmware_read_le(section.data, 3);
+    start = spm_firmware_read_le(section.data + SPM_SECTION_DATA_OFFSET, 2);
     if (start < SPM_SECTION_HEADER || start >= size || size > section.len)
         return none;
     return (SpmSpan){ section.data + start, size - start };
 }
 
 static SpmFirmwareVerdict
-spm_scan_platform(SpmSpan platform, char **reason)
+spm_firmware_scan_platform(SpmSpan platform, char **reason)
 {
-    if (spm_span_find(platform, spm_soft_reserved, sizeof(spm_soft_reserved)).data) {
+    if (spm_firmware_span_find(platform, spm_firmware_soft_reserved, sizeof(spm_firmware_soft_reserved))
+            .data) {
         *reason = g_strdup("is an OVMF that knows soft-reserved memory, as 2026.08 does");
         return SPM_FIRMWARE_PASSES;
     }
@@ -247,27 +252,29 @@ spm_scan_platform(SpmSpan platform, char **reason)
 }
 
 static SpmFirmwareVerdict
-spm_scan_ovmf(SpmSpan image, char **reason)
+spm_firmware_scan_ovmf(SpmSpan image, char **reason)
 {
     g_autofree guint8 *buffer = g_malloc(SPM_FIRMWARE_MAX_UNPACKED);
-    SpmSpan found = spm_span_find(image, spm_lzma_guid, sizeof(spm_lzma_guid));
+    SpmSpan found = spm_firmware_span_find(image, spm_firmware_lzma_guid, sizeof(spm_firmware_lzma_guid));
     guint sections = 0;
 
     while (found.data) {
-        SpmSpan packed = spm_lzma_section(image, (gsize)(found.data - image.data));
-        SpmSpan volume = { buffer,
-                           packed.data ? spm_lzma_unpack(packed, buffer, SPM_FIRMWARE_MAX_UNPACKED) : 0 };
-        SpmSpan platform = spm_find_platform(volume);
+        SpmSpan packed = spm_firmware_lzma_section(image, (gsize)(found.data - image.data));
+        SpmSpan volume = { buffer, packed.data
+                                       ? spm_firmware_lzma_unpack(packed, buffer, SPM_FIRMWARE_MAX_UNPACKED)
+                                       : 0 };
+        SpmSpan platform = spm_firmware_find_platform(volume);
 
         if (platform.data)
-            return spm_scan_platform(platform, reason);
+            return spm_firmware_scan_platform(platform, reason);
         sections += packed.data != NULL;
         if (sections == SPM_FIRMWARE_MAX_SECTIONS) {
             *reason =
                 g_strdup("has more compressed sections than any OVMF, of which only the first were unpacked");
             return SPM_FIRMWARE_UNKNOWN;
         }
-        found = spm_span_find(spm_span_skip(found, 1), spm_lzma_guid, sizeof(spm_lzma_guid));
+        found = spm_firmware_span_find(spm_firmware_span_skip(found, 1), spm_firmware_lzma_guid,
+                                       sizeof(spm_firmware_lzma_guid));
     }
     *reason = g_strdup("is no image of SeaBIOS or OVMF that is known");
     return SPM_FIRMWARE_UNKNOWN;
@@ -292,7 +299,7 @@ spm_firmware_scan(const char *path, char **reason)
         return SPM_FIRMWARE_UNKNOWN;
     }
     image.data = g_bytes_get_data(bytes, &image.len);
-    if (spm_span_find(image, SPM_SEABIOS_RANGE, strlen(SPM_SEABIOS_RANGE)).data)
-        return spm_scan_seabios(image, reason);
-    return spm_scan_ovmf(image, reason);
+    if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE, strlen(SPM_SEABIOS_RANGE)).data)
+        return spm_firmware_scan_seabios(image, reason);
+    return spm_firmware_scan_ovmf(image, reason);
 }

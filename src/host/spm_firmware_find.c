@@ -23,7 +23,7 @@
 #define SPM_DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 
 /* Where QEMU may look for its SeaBIOS, from the folder above its own. */
-static const char *const spm_seabios_paths[] = {
+static const char *const spm_firmware_seabios_paths[] = {
     "share/qemu/bios-256k.bin",
     "share/qemu-firmware/bios-256k.bin",
     "share/qemu-kvm/bios-256k.bin",
@@ -31,18 +31,19 @@ static const char *const spm_seabios_paths[] = {
 };
 
 /* Where a descriptor has the path of its image, by the kind of mapping. */
-static const char *const spm_image_paths[] = { "$.mapping.executable.filename", "$.mapping.filename" };
+static const char *const spm_firmware_image_paths[] = { "$.mapping.executable.filename",
+                                                        "$.mapping.filename" };
 
 /* With these the user decides on the firmware behind libvirt's back. */
-static const char *const spm_options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
+static const char *const spm_firmware_options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
 
-static const char *const spm_descriptor_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
+static const char *const spm_firmware_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
 
 /* ---- of a kind, by descriptors ---- */
 
 /* The strings that @path finds below @root. */
 static GPtrArray *
-spm_json_strings(JsonNode *root, const char *path)
+spm_firmware_json_strings(JsonNode *root, const char *path)
 {
     GPtrArray *strings = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(JsonNode) found = json_path_query(path, root, NULL);
@@ -58,16 +59,16 @@ spm_json_strings(JsonNode *root, const char *path)
 }
 
 static gboolean
-spm_json_has(JsonNode *root, const char *path, const char *text)
+spm_firmware_json_has(JsonNode *root, const char *path, const char *text)
 {
-    g_autoptr(GPtrArray) strings = spm_json_strings(root, path);
+    g_autoptr(GPtrArray) strings = spm_firmware_json_strings(root, path);
 
     return g_ptr_array_find_with_equal_func(strings, text, g_str_equal, NULL);
 }
 
 /* Adds the image of a descriptor that is for x86_64 and @interface. */
 static void
-spm_add_described(GPtrArray *images, const char *file, const char *interface)
+spm_firmware_add_described(GPtrArray *images, const char *file, const char *interface)
 {
     g_autoptr(GBytes) text = spm_file_read(file, SPM_DESCRIPTOR_MAX_BYTES, NULL);
     g_autoptr(JsonParser) parser = json_parser_new();
@@ -77,11 +78,11 @@ spm_add_described(GPtrArray *images, const char *file, const char *interface)
     if (size == 0 || !json_parser_load_from_data(parser, g_bytes_get_data(text, NULL), (gssize)size, NULL))
         return;
     root = json_parser_get_root(parser);
-    if (!root || !spm_json_has(root, "$['interface-types'][*]", interface) ||
-        !spm_json_has(root, "$.targets[*].architecture", "x86_64"))
+    if (!root || !spm_firmware_json_has(root, "$['interface-types'][*]", interface) ||
+        !spm_firmware_json_has(root, "$.targets[*].architecture", "x86_64"))
         return;
-    for (gsize i = 0; i < G_N_ELEMENTS(spm_image_paths); i++)
-        g_ptr_array_extend_and_steal(images, spm_json_strings(root, spm_image_paths[i]));
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_firmware_image_paths); i++)
+        g_ptr_array_extend_and_steal(images, spm_firmware_json_strings(root, spm_firmware_image_paths[i]));
 }
 
 /**
@@ -92,7 +93,7 @@ spm_add_described(GPtrArray *images, const char *file, const char *interface)
 const char *const *
 spm_firmware_descriptor_dirs(void)
 {
-    return spm_descriptor_dirs;
+    return spm_firmware_dirs;
 }
 
 /**
@@ -116,7 +117,7 @@ spm_firmware_described(const char *interface, const char *const *dirs)
             g_autofree char *file = g_build_filename(*dirs, name, NULL);
 
             if (g_str_has_suffix(name, ".json"))
-                spm_add_described(images, file, interface);
+                spm_firmware_add_described(images, file, interface);
         }
     }
     return images;
@@ -138,8 +139,8 @@ spm_firmware_of_emulator(const char *emulator)
     g_autofree char *bin = g_path_get_dirname(real ? real : "/");
     g_autofree char *prefix = g_path_get_dirname(bin);
 
-    for (gsize i = 0; real && i < G_N_ELEMENTS(spm_seabios_paths); i++) {
-        g_autofree char *image = g_build_filename(prefix, spm_seabios_paths[i], NULL);
+    for (gsize i = 0; real && i < G_N_ELEMENTS(spm_firmware_seabios_paths); i++) {
+        g_autofree char *image = g_build_filename(prefix, spm_firmware_seabios_paths[i], NULL);
 
         if (g_file_test(image, G_FILE_TEST_EXISTS))
             g_ptr_array_add(images, g_steal_pointer(&image));
@@ -167,7 +168,7 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
 
     if (!emulator)
         emulator = def->emulator;
-    if (spm_qemu_ns_has_argument(def, spm_options))
+    if (spm_qemu_ns_has_argument(def, spm_firmware_options))
         return images;
     if (loader && *loader)
         g_ptr_array_add(images, g_steal_pointer(&loader));

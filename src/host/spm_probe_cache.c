@@ -24,7 +24,7 @@
 
 /* What tells the file from another one, in words. NULL when there is none. */
 static char *
-spm_file_identity(const char *path)
+spm_cache_identity(const char *path)
 {
     struct stat info;
 
@@ -43,7 +43,7 @@ typedef struct {
 } SpmAnswer;
 
 static void
-spm_answer_free(gpointer data)
+spm_cache_answer_free(gpointer data)
 {
     SpmAnswer *answer = data;
 
@@ -51,45 +51,45 @@ spm_answer_free(gpointer data)
     g_free(answer);
 }
 
-static GMutex spm_answers_lock;
-static GHashTable *spm_answers; /* path -> SpmAnswer */
+static GMutex spm_cache_lock;
+static GHashTable *spm_cache_answers; /* path -> SpmAnswer */
 
 static const char *
-spm_memory_find(const char *path, const char *identity)
+spm_cache_memory_find(const char *path, const char *identity)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_answers_lock);
-    const SpmAnswer *answer = spm_answers ? g_hash_table_lookup(spm_answers, path) : NULL;
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_cache_lock);
+    const SpmAnswer *answer = spm_cache_answers ? g_hash_table_lookup(spm_cache_answers, path) : NULL;
 
     return answer && strcmp(answer->identity, identity) == 0 ? answer->device : NULL;
 }
 
 static void
-spm_memory_store(const char *path, const char *identity, const char *device)
+spm_cache_memory_store(const char *path, const char *identity, const char *device)
 {
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_answers_lock);
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_cache_lock);
     SpmAnswer *answer = g_new0(SpmAnswer, 1);
 
     answer->identity = g_strdup(identity);
     answer->device = device;
     /* a host has a few emulators; a client with many files gets nothing but more questions */
-    if (spm_answers && g_hash_table_size(spm_answers) >= SPM_CACHE_MAX)
-        g_hash_table_remove_all(spm_answers);
-    if (!spm_answers)
-        spm_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_answer_free);
-    g_hash_table_replace(spm_answers, g_strdup(path), answer);
+    if (spm_cache_answers && g_hash_table_size(spm_cache_answers) >= SPM_CACHE_MAX)
+        g_hash_table_remove_all(spm_cache_answers);
+    if (!spm_cache_answers)
+        spm_cache_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_cache_answer_free);
+    g_hash_table_replace(spm_cache_answers, g_strdup(path), answer);
 }
 
 /* ---- on disk: one file an emulator, which may be removed at any time ---- */
 
 static char *
-spm_disk_folder(void)
+spm_cache_disk_folder(void)
 {
     return spm_settings_place("LIBVIRT_SPM_CACHE", SPM_LOCALSTATEDIR "/cache/libvirt/spm",
                               g_get_user_cache_dir(), "spm");
 }
 
 static char *
-spm_disk_file(const char *folder, const char *path)
+spm_cache_disk_file(const char *folder, const char *path)
 {
     g_autofree char *name = g_compute_checksum_for_string(G_CHECKSUM_SHA256, path, -1);
 
@@ -97,10 +97,10 @@ spm_disk_file(const char *folder, const char *path)
 }
 
 static const char *
-spm_disk_find(const char *path, const char *identity)
+spm_cache_disk_find(const char *path, const char *identity)
 {
-    g_autofree char *folder = spm_disk_folder();
-    g_autofree char *name = spm_disk_file(folder, path);
+    g_autofree char *folder = spm_cache_disk_folder();
+    g_autofree char *name = spm_cache_disk_file(folder, path);
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autofree char *stored_path = NULL;
     g_autofree char *stored_identity = NULL;
@@ -116,23 +116,23 @@ spm_disk_find(const char *path, const char *identity)
     return spm_qemu_device_find(device);
 }
 
-/* TRUE for the names that spm_disk_file() makes. */
+/* TRUE for the names that spm_cache_disk_file() makes. */
 static gboolean
-spm_is_answer_name(const char *name)
+spm_cache_is_answer_name(const char *name)
 {
     return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
 }
 
 /* Forgets all answers when there are as many as may be. */
 static void
-spm_disk_bound(const char *folder)
+spm_cache_disk_bound(const char *folder)
 {
     g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        if (spm_is_answer_name(name))
+        if (spm_cache_is_answer_name(name))
             g_ptr_array_add(files, g_build_filename(folder, name, NULL));
     }
     for (guint i = 0; files->len >= SPM_CACHE_MAX && i < files->len; i++)
@@ -141,31 +141,31 @@ spm_disk_bound(const char *folder)
 
 /* Where nothing can be written, the next process asks again. */
 static void
-spm_disk_store(const char *path, const char *identity, const char *device)
+spm_cache_disk_store(const char *path, const char *identity, const char *device)
 {
-    g_autofree char *folder = spm_disk_folder();
-    g_autofree char *name = spm_disk_file(folder, path);
+    g_autofree char *folder = spm_cache_disk_folder();
+    g_autofree char *name = spm_cache_disk_file(folder, path);
     g_autoptr(GKeyFile) file = g_key_file_new();
 
     g_key_file_set_string(file, SPM_CACHE_GROUP, "path", path);
     g_key_file_set_string(file, SPM_CACHE_GROUP, "identity", identity);
     g_key_file_set_string(file, SPM_CACHE_GROUP, "device", device);
-    spm_disk_bound(folder);
+    spm_cache_disk_bound(folder);
     if (g_mkdir_with_parents(folder, 0700) == 0)
         g_key_file_save_to_file(file, name, NULL);
 }
 
 /* The answer for a file of that identity, if it is remembered. */
 static const char *
-spm_recall(const char *emulator, const char *identity)
+spm_cache_recall(const char *emulator, const char *identity)
 {
-    const char *device = spm_memory_find(emulator, identity);
+    const char *device = spm_cache_memory_find(emulator, identity);
 
     if (device)
         return device;
-    device = spm_disk_find(emulator, identity);
+    device = spm_cache_disk_find(emulator, identity);
     if (device)
-        spm_memory_store(emulator, identity, device);
+        spm_cache_memory_store(emulator, identity, device);
     return device;
 }
 
@@ -180,9 +180,9 @@ spm_recall(const char *emulator, const char *identity)
 const char *
 spm_probe_recall(const char *emulator)
 {
-    g_autofree char *identity = spm_file_identity(emulator);
+    g_autofree char *identity = spm_cache_identity(emulator);
 
-    return identity ? spm_recall(emulator, identity) : NULL;
+    return identity ? spm_cache_recall(emulator, identity) : NULL;
 }
 
 /**
@@ -199,18 +199,18 @@ spm_probe_recall(const char *emulator)
 const char *
 spm_probe_cached(const char *emulator, SpmProbeAsk ask, GError **error)
 {
-    g_autofree char *identity = spm_file_identity(emulator);
+    g_autofree char *identity = spm_cache_identity(emulator);
     g_autofree char *identity_after = NULL;
-    const char *device = identity ? spm_recall(emulator, identity) : NULL;
+    const char *device = identity ? spm_cache_recall(emulator, identity) : NULL;
 
     if (device)
         return device;
     device = ask(emulator, error);
-    identity_after = spm_file_identity(emulator);
+    identity_after = spm_cache_identity(emulator);
     /* replaced while it ran: the answer may be of either file */
     if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_scan_is_program(emulator))
         return device;
-    spm_disk_store(emulator, identity, device);
-    spm_memory_store(emulator, identity, device);
+    spm_cache_disk_store(emulator, identity, device);
+    spm_cache_memory_store(emulator, identity, device);
     return device;
 }

@@ -15,14 +15,14 @@
 #define SPM_SETTINGS_GROUP "spm"
 
 static gboolean
-spm_set_device(SpmSettings *settings, const char *value)
+spm_settings_set_device(SpmSettings *settings, const char *value)
 {
     settings->device = spm_qemu_device_find(value);
     return settings->device || strcmp(value, "auto") == 0;
 }
 
 static gboolean
-spm_set_contents_loss(SpmSettings *settings, const char *value)
+spm_settings_set_contents_loss(SpmSettings *settings, const char *value)
 {
     settings->allow_contents_loss = strcmp(value, "allow") == 0;
     return settings->allow_contents_loss || strcmp(value, "refuse") == 0;
@@ -32,9 +32,9 @@ static const struct {
     const char *key;
     const char *values;
     gboolean (*set)(SpmSettings *settings, const char *value);
-} spm_settings[] = {
-    { "device", "auto, spm-memory or sp-mem", spm_set_device },
-    { "contents_loss", "refuse or allow", spm_set_contents_loss },
+} spm_settings_table[] = {
+    { "device", "auto, spm-memory or sp-mem", spm_settings_set_device },
+    { "contents_loss", "refuse or allow", spm_settings_set_contents_loss },
 };
 
 /**
@@ -73,12 +73,12 @@ static void
 spm_settings_set(SpmSettings *settings, const char *path, const char *key, const char *value,
                  SpmFaults *faults)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(spm_settings); i++) {
-        if (strcmp(spm_settings[i].key, key) != 0)
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_settings_table); i++) {
+        if (strcmp(spm_settings_table[i].key, key) != 0)
             continue;
-        if (!spm_settings[i].set(settings, value))
+        if (!spm_settings_table[i].set(settings, value))
             spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: '%s' of %s must be %s", path, value, key,
-                           spm_settings[i].values);
+                           spm_settings_table[i].values);
         return;
     }
     spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: there is no setting '%s'", path, key);

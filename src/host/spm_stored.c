@@ -13,7 +13,7 @@
 #define SPM_STORED_MAX_BYTES (64 * 1024 * 1024)
 
 static int
-spm_compare_names(gconstpointer one, gconstpointer other)
+spm_stored_compare_names(gconstpointer one, gconstpointer other)
 {
     return strcmp(*(const char *const *)one, *(const char *const *)other);
 }
@@ -35,13 +35,13 @@ spm_stored_domain_files(const char *folder)
         if (g_str_has_suffix(name, ".xml"))
             g_ptr_array_add(files, g_build_filename(folder, name, NULL));
     }
-    g_ptr_array_sort(files, spm_compare_names);
+    g_ptr_array_sort(files, spm_stored_compare_names);
     return files;
 }
 
 /* A SpmQemuChooser, which is how a definition is seen. It chooses what is there. */
 static const char *
-spm_note_domain(const SpmDomainDef *def, gpointer data, GError **error)
+spm_stored_note(const SpmDomainDef *def, gpointer data, GError **error)
 {
     SpmStoredDomain *domain = data;
     g_autofree char *uuid = spm_xml_content(spm_xml_find(def->root, "uuid"));
@@ -67,7 +67,7 @@ spm_note_domain(const SpmDomainDef *def, gpointer data, GError **error)
 gboolean
 spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error)
 {
-    SpmQemuOptions options = { .choose = spm_note_domain, .data = domain };
+    SpmQemuOptions options = { .choose = spm_stored_note, .data = domain };
     g_autoptr(GBytes) bytes = spm_file_read(path, SPM_STORED_MAX_BYTES, error);
     g_autoptr(GError) failure = NULL;
     g_autofree char *xml = NULL;
