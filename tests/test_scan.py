@@ -60,6 +60,6 @@ def test_parts_of_other_words_tell_nothing(data, define):
 @pytest.mark.parametrize("contents", [b"", b"#!/bin/sh\nexec /usr/bin/qemu \0sp-mem\0\n", b"\x7fEL", b"MZ\0sp-mem\0"])
 def test_a_script_is_not_run(contents, define):
     output = define(contents=contents)
-    assert f"code={VIR_ERR_CONFIG_UNSUPPORTED} " in output and "is not a program itself" in output
+    assert f"code={VIR_ERR_CONFIG_UNSUPPORTED} " in output and "is not an ELF program" in output
     assert "name the emulator that it starts, or set device in spm.conf" in output
     assert "virDomainDefineXML:" not in output

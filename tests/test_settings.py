@@ -31,10 +31,10 @@ def test_device(device, call):
 
 
 @pytest.mark.parametrize("settings,message", [
-    ("device=dimm", "'dimm' of device must be auto, spm-memory or sp-mem"),
-    ("contents_loss=yes", "'yes' of contents_loss must be refuse or allow"),
-    ("devices=sp-mem", "there is no setting 'devices'"),
-    ("[other]", "there is no group [other]"),
+    ("device=dimm", "invalid device 'dimm'; expected auto, spm-memory or sp-mem"),
+    ("contents_loss=yes", "invalid contents_loss 'yes'; expected refuse or allow"),
+    ("devices=sp-mem", "unknown setting 'devices'"),
+    ("[other]", "unknown group [other]"),
     ("nonsense", "Key file contains line “nonsense” which is not a key-value pair, group, or comment"),
 ])
 def test_mistakes_are_logged_and_set_nothing(settings, message, call, running, tmp_path):

@@ -111,13 +111,13 @@ spm_daemons_advise_drop_in(SpmExam *exam, const char *daemon)
     if (drop_ins.preload == SPM_PRELOADS_MODULE) {
         spm_exam_advise(exam, "restart it:");
     } else if (drop_ins.preload == SPM_PRELOADS_OTHER) {
-        spm_exam_advise(exam, "%s preloads something else; let it preload both:", drop_ins.deciding);
+        spm_exam_advise(exam, "%s preloads another library; make it preload both:", drop_ins.deciding);
         spm_exam_command(exam, "sed -i 's|LD_PRELOAD=|&%s:|' %s", SPM_MODULE, drop_ins.deciding);
     } else if (drop_ins.hiding) {
-        spm_exam_advise(exam, "%s takes the place of the module's drop-in; remove it:", drop_ins.hiding);
+        spm_exam_advise(exam, "%s overrides the module's drop-in; remove it:", drop_ins.hiding);
         spm_exam_command(exam, "rm %s", drop_ins.hiding);
     } else {
-        spm_exam_advise(exam, "give it a drop-in that preloads the module:");
+        spm_exam_advise(exam, "add a drop-in that preloads the module:");
         spm_exam_command(exam, "mkdir -p /etc/systemd/system/%s.service.d", daemon);
         spm_exam_command(exam,
                          "printf '[Service]\\nEnvironment=LD_PRELOAD=%s\\n' "
@@ -136,11 +136,12 @@ spm_daemons_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
     if (!told) {
         spm_daemons_advise_drop_in(exam, daemon);
     } else if (enforce && *enforce == '1') {
-        spm_exam_advise(
-            exam, "SELinux drops LD_PRELOAD where a daemon starts: install the policy of libvirt-spm(7)");
+        spm_exam_advise(exam, "SELinux removes LD_PRELOAD when a daemon starts; install the policy described "
+                              "in libvirt-spm(7)");
     } else {
-        spm_exam_advise(exam,
-                        "the dynamic linker did not load it; see what it lacks, and AppArmor's messages:");
+        spm_exam_advise(
+            exam,
+            "the dynamic linker did not load it; look for missing libraries and for AppArmor's denials:");
         spm_exam_command(exam, "ldd %s", SPM_MODULE);
         spm_exam_command(exam, "dmesg | grep DENIED");
     }
@@ -156,11 +157,11 @@ spm_daemons_examine_process(SpmExam *exam, const char *pid, const char *daemon)
     gsize length = 0;
 
     if (!g_file_get_contents(maps_path, &maps, NULL, NULL)) {
-        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) cannot be looked into", daemon, pid);
+        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) cannot be inspected", daemon, pid);
         spm_exam_advise(exam, "run virt-spm doctor as root");
     } else if (strstr(maps, SPM_MODULE_NAME " (deleted)")) {
-        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) has a module that was replaced since", daemon,
-                        pid);
+        spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) uses a module that has been replaced on disk",
+                        daemon, pid);
         spm_exam_advise(exam, "restart it:");
         spm_exam_command(exam, "systemctl restart %s", daemon);
     } else if (strstr(maps, SPM_MODULE_NAME)) {
@@ -207,8 +208,8 @@ spm_daemons_examine(SpmExam *exam)
     gboolean dropped_in = FALSE;
 
     if (!g_file_test(module, G_FILE_TEST_EXISTS)) {
-        spm_exam_report(exam, SPM_PROBLEM, "there is no %s", SPM_MODULE);
-        spm_exam_advise(exam, "install libvirt-spm anew");
+        spm_exam_report(exam, SPM_PROBLEM, "%s is missing", SPM_MODULE);
+        spm_exam_advise(exam, "reinstall libvirt-spm");
     }
     if (spm_daemons_examine_processes(exam))
         return;
@@ -219,9 +220,12 @@ spm_daemons_examine(SpmExam *exam)
         dropped_in |= drop_ins.preload == SPM_PRELOADS_MODULE;
     }
     if (dropped_in) {
-        spm_exam_report(exam, SPM_OK, "no libvirtd or virtqemud runs; it gets the module when it is started");
+        spm_exam_report(
+            exam, SPM_OK,
+            "neither libvirtd nor virtqemud is running; a drop-in preloads the module when one starts");
     } else {
-        spm_exam_report(exam, SPM_PROBLEM, "no libvirtd or virtqemud runs, and nothing gives it the module");
+        spm_exam_report(exam, SPM_PROBLEM,
+                        "neither libvirtd nor virtqemud is running, and no drop-in preloads the module");
         spm_daemons_advise_loading(exam, "libvirtd", FALSE);
     }
 }

@@ -68,13 +68,13 @@ spm_doctor_examine_settings(SpmExam *exam)
     for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
         spm_exam_report(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
-        spm_exam_advise(exam, "correct it, and restart the daemon; libvirt-spm(7) has the settings");
+        spm_exam_advise(exam,
+                        "correct the file and restart the daemon; libvirt-spm(7) describes the settings");
     if (exam->settings.device)
-        spm_exam_report(exam, SPM_NOTE, "every domain gets the device %s, by %s", exam->settings.device,
-                        path);
+        spm_exam_report(exam, SPM_NOTE, "%s gives every domain the device %s", path, exam->settings.device);
     if (exam->settings.allow_contents_loss)
-        spm_exam_report(exam, SPM_NOTE,
-                        "guests whose SPM loses its contents may be saved and migrated, by %s", path);
+        spm_exam_report(exam, SPM_NOTE, "%s allows save and migration of guests whose SPM loses its contents",
+                        path);
 }
 
 /* ---- emulators and firmware ---- */
@@ -105,7 +105,7 @@ spm_doctor_examine_emulator(SpmExam *exam, const char *path)
     spm_exam_report(exam, SPM_OK, "%s has %s", path, device);
     if (!spm_qemu_device_moves_contents(device))
         spm_exam_report(exam, SPM_NOTE,
-                        "%s loses its contents when a guest is saved or migrated, which is refused therefore",
+                        "%s loses its contents when a guest is saved or migrated, so both are refused",
                         device);
     for (guint i = 0; i < images->len; i++)
         spm_doctor_examine_image(exam, g_ptr_array_index(images, i));
@@ -131,9 +131,10 @@ spm_doctor_examine_emulators(SpmExam *exam)
         found = TRUE;
     }
     if (!found) {
-        spm_exam_report(exam, SPM_PROBLEM, "there is no QEMU for x86_64 in its usual places");
+        spm_exam_report(exam, SPM_PROBLEM, "no QEMU for x86_64 was found in the usual places");
         spm_exam_advise(
-            exam, "install QEMU 11.1 or newer, or one with libvirt-spm's patches; or name it: --emulator");
+            exam,
+            "install QEMU 11.1 or newer, or one with libvirt-spm's patches; or name it with --emulator");
     }
 }
 
@@ -225,7 +226,7 @@ spm_doctor_examine_domain(SpmExam *exam, const char *path)
     const char *device = exam->settings.device;
 
     if (!spm_stored_domain_load(path, &domain, &error)) {
-        spm_doctor_report_domain(exam, SPM_NOTE, "%s is not understood: %s", path, error->message);
+        spm_doctor_report_domain(exam, SPM_NOTE, "cannot read the domain in %s: %s", path, error->message);
         return;
     }
     emulator = domain.device ? spm_doctor_find_domain_emulator(exam, &domain) : NULL;
@@ -237,10 +238,9 @@ spm_doctor_examine_domain(SpmExam *exam, const char *path)
         return;
     spm_doctor_report_domain(
         exam, SPM_PROBLEM,
-        "the domain '%s' has the device %s, and its emulator has %s: libvirtd cannot start it by itself, as "
-        "it does at boot",
+        "the domain '%s' has the device %s, but its emulator has %s; libvirtd cannot autostart it",
         domain.name, domain.device, device);
-    spm_exam_advise(exam, "start it by hand once, or define it again, which both give it the other device:");
+    spm_exam_advise(exam, "start it by hand once, or define it again; both give it the emulator's device:");
     spm_exam_command(exam, "virsh dumpxml --inactive --security-info %s | virsh define /dev/stdin",
                      domain.uuid);
 }

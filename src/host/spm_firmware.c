@@ -165,15 +165,14 @@ spm_firmware_scan_seabios(SpmSpan image, char **reason)
         return SPM_FIRMWARE_UNKNOWN;
     }
     if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data) {
-        *reason = g_strdup_printf("is SeaBIOS %s with a patch that passes on ranges of all types", version);
+        *reason = g_strdup_printf("is SeaBIOS %s with a patch that passes on all ranges", version);
         return SPM_FIRMWARE_PASSES;
     }
     if (major != SPM_SEABIOS_MAJOR || minor > SPM_SEABIOS_MINOR) {
-        *reason = g_strdup_printf("is SeaBIOS %s, which is newer than those that are known", version);
+        *reason = g_strdup_printf("is SeaBIOS %s, which is newer than the known versions", version);
         return SPM_FIRMWARE_UNKNOWN;
     }
-    *reason =
-        g_strdup_printf("is SeaBIOS %s, which drops ranges of other types than RAM and reserved", version);
+    *reason = g_strdup_printf("is SeaBIOS %s, which drops all ranges but RAM and reserved", version);
     return SPM_FIRMWARE_DROPS;
 }
 
@@ -269,14 +268,13 @@ spm_firmware_scan_ovmf(SpmSpan image, char **reason)
             return spm_firmware_scan_platform(platform, reason);
         sections += packed.data != NULL;
         if (sections == SPM_FIRMWARE_MAX_SECTIONS) {
-            *reason =
-                g_strdup("has more compressed sections than any OVMF, of which only the first were unpacked");
+            *reason = g_strdup("has more compressed sections than any known OVMF");
             return SPM_FIRMWARE_UNKNOWN;
         }
         found = spm_firmware_span_find(spm_firmware_span_skip(found, 1), spm_firmware_lzma_guid,
                                        sizeof(spm_firmware_lzma_guid));
     }
-    *reason = g_strdup("is no image of SeaBIOS or OVMF that is known");
+    *reason = g_strdup("is not an image of a known SeaBIOS or OVMF");
     return SPM_FIRMWARE_UNKNOWN;
 }
 

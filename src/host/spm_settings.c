@@ -77,11 +77,11 @@ spm_settings_set(SpmSettings *settings, const char *path, const char *key, const
         if (strcmp(spm_settings_table[i].key, key) != 0)
             continue;
         if (!spm_settings_table[i].set(settings, value))
-            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: '%s' of %s must be %s", path, value, key,
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: invalid %s '%s'; expected %s", path, key, value,
                            spm_settings_table[i].values);
         return;
     }
-    spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: there is no setting '%s'", path, key);
+    spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: unknown setting '%s'", path, key);
 }
 
 static void
@@ -92,7 +92,7 @@ spm_settings_read(SpmSettings *settings, const char *path, GKeyFile *file, SpmFa
 
     for (char **group = groups; *group; group++) {
         if (strcmp(*group, SPM_SETTINGS_GROUP) != 0)
-            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: there is no group [%s]", path, *group);
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: unknown group [%s]", path, *group);
     }
     for (char **key = keys; key && *key; key++) {
         g_autofree char *value = g_key_file_get_value(file, SPM_SETTINGS_GROUP, *key, NULL);

@@ -56,5 +56,5 @@ def test_a_script_is_refused(daemon: Daemon, stack: Stack, emulator: Path) -> No
     emulator.chmod(0o755)
     result = define_with(daemon, stack, emulator)
     assert result.returncode == 1
-    assert f"<emulator> '{emulator}' is not a program itself" in result.stderr
+    assert f"<emulator> '{emulator}' is not an ELF program" in result.stderr
     assert "name the emulator that it starts, or set device in spm.conf" in result.stderr

@@ -216,7 +216,7 @@ def test_the_doctor_mends_domains(domain: Domain, stack: Stack, tmp_path: Path) 
         return done.stdout + done.stderr
 
     report = examine()
-    assert f"the domain '{NAME}' has the device {OTHER[stack.device]}, and its emulator has {stack.device}" in report
+    assert f"the domain '{NAME}' has the device {OTHER[stack.device]}, but its emulator has {stack.device}" in report
     commands = re.findall(r"^ {16}(virsh .*)$", report, re.M)
     assert len(commands) == 1 and shutil.which("virsh")
     subprocess.run(["sh", "-ec", "\n".join(commands)], check=True, timeout=60,
