@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a command of virt-spm is. Each has a file of its own. */
+/* The commands of virt-spm. Each has its own file. */
 
 #pragma once
 

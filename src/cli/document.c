@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The document of a command: reading it, and reporting its faults as compilers do. */
+/* A command's document: reading it, and reporting its faults as compilers do. */
 
 #include "cli/document.h"
 
@@ -12,7 +12,7 @@
 #include "spm_number.h"
 #include "spm_translate.h"
 
-/* What the options were set to. A process runs one command once. */
+/* The values of the options. A process runs one command once. */
 static struct {
     char *device;
     char *emulator;
@@ -46,7 +46,7 @@ spm_cli_document_parse_version(const char *text, unsigned long *version)
     return TRUE;
 }
 
-/* Takes the options' values, and asks the emulator. */
+/* Checks the values of the options, and asks the emulator for its device. */
 static gboolean
 spm_cli_document_set_options(SpmCliDocument *document, GError **error)
 {
@@ -91,8 +91,8 @@ spm_cli_document_read_stdin(GError **error)
  * spm_cli_document_read:
  * @file: the document's file; "-" is standard input
  * @document: (out): filled with the document's text and with what the options ask for
- * @error: set on failure: G_OPTION_ERROR when an option has a wrong value; SPM_ERROR when the emulator is of
- *   no use; G_FILE_ERROR or G_IO_ERROR when @file cannot be read
+ * @error: set on failure: G_OPTION_ERROR when an option has a wrong value; SPM_ERROR when the emulator does
+ *   not run or has no device; G_FILE_ERROR or G_IO_ERROR when @file cannot be read
  *
  * Returns: FALSE on failure
  */
@@ -113,8 +113,8 @@ spm_cli_document_read(const char *file, SpmCliDocument *document, GError **error
 
 /**
  * spm_cli_document_print_faults:
- * @document: where they were found
- * @faults: what is wrong with it
+ * @document: the document
+ * @faults: its faults
  *
  * Prints FILE:LINE: MESSAGE for each, as compilers do, to stderr.
  */
@@ -136,9 +136,10 @@ spm_cli_document_print_faults(const SpmCliDocument *document, const SpmFaults *f
 
 /**
  * spm_cli_document_load:
- * @document: a document that was read; gets its tree, in which carriers are spm elements
+ * @document: a document that spm_cli_document_read() has read. Its tree is set; carriers in it are spm
+ * elements
  *
- * Prints the faults if there are any.
+ * Prints the faults to stderr.
  *
  * Returns: (transfer full) (nullable): the valid definition of its domain; it refers to @document. NULL when
  *   the document is refused
@@ -158,7 +159,7 @@ spm_cli_document_load(SpmCliDocument *document)
 
 /**
  * spm_cli_document_clear:
- * @document: what spm_cli_document_read() filled in
+ * @document: a document that spm_cli_document_read() has read
  */
 void
 spm_cli_document_clear(SpmCliDocument *document)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The document of a command, and the options that say who will carry and run its domain. */
+/* A command's document, and the options that name the libvirt and the emulator it is meant for. */
 
 #pragma once
 
@@ -8,16 +8,16 @@
 
 #define SPM_CLI_DOCUMENT "DOMAIN.xml"
 
-/* --device, --emulator and --libvirt-version: what to read a document for. */
+/* --device, --emulator and --libvirt-version */
 extern const GOptionEntry spm_cli_document_entries[];
 
 /**
  * SpmCliDocument:
  * @file: its name, as the user gave it; "-" is standard input
- * @text: what it contains
+ * @text: its contents
  * @doc: (nullable): the tree, once spm_cli_document_load() has parsed it
  * @emulator: (nullable): the absolute path of --emulator
- * @qemu: what the options ask for
+ * @qemu: the device and the libvirt version
  */
 typedef struct {
     const char *file;

@@ -16,7 +16,8 @@ static const GOptionEntry spm_cli_translate_entries[] = {
     G_OPTION_ENTRY_NULL,
 };
 
-/* Loading reports each fault with its line. It changes the tree, so the text is translated. */
+/* Loading reports each fault with its line. It also changes the tree, so the translation starts from the
+ * text. */
 static char *
 spm_cli_translate_in(SpmCliDocument *document)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* virt-spm validate: is the document fine, and does the guest's firmware pass the memory on? */
+/* virt-spm validate: check a document, and warn if the guest's firmware drops the memory. */
 
 #include <stdlib.h>
 
@@ -7,8 +7,7 @@
 #include "cli/document.h"
 #include "host/spm_firmware.h"
 
-/* This is not a fault of the document: the same document works with other firmware, or with a patch to this.
- */
+/* This is only a warning because the same document works with other firmware, or with a patch to this one. */
 static void
 spm_cli_validate_warn_of_firmware(const SpmCliDocument *document, const SpmDomainDef *def)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* virt-spm: the program, which finds the command and runs it. */
+/* virt-spm: find the command and run it. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const SpmCliCommand *const spm_cli_commands[] = {
 static gboolean spm_cli_help;
 static gboolean spm_cli_version;
 
-/* What virt-spm takes with any command, and without one. */
+/* The options that every command takes, and virt-spm without a command. */
 static const GOptionEntry spm_cli_entries[] = {
     { "help", 'h', 0, G_OPTION_ARG_NONE, &spm_cli_help, "Print this help", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &spm_cli_version, "Print the version", NULL },
@@ -54,7 +54,7 @@ spm_cli_list_commands(void)
     return g_string_free(text, FALSE);
 }
 
-/* The options of @command, or those of virt-spm alone when it is NULL. */
+/* The options and the help of @command, or of virt-spm itself when it is NULL. */
 static GOptionContext *
 spm_cli_context_new(const SpmCliCommand *command)
 {
@@ -70,7 +70,7 @@ spm_cli_context_new(const SpmCliCommand *command)
     return context;
 }
 
-/* TRUE when the next word is the value of @option, of whatever command that is an option. */
+/* TRUE when @option is an option of any command and the next word is its value. */
 static gboolean
 spm_cli_takes_value(const char *option)
 {
@@ -85,7 +85,7 @@ spm_cli_takes_value(const char *option)
     return FALSE;
 }
 
-/* Takes the command's name out of @argv, where options may precede it. NULL when there is none. */
+/* Removes the command's name from @argv, where options may precede it. NULL when there is none. */
 static char *
 spm_cli_take_name(int *argc, char **argv)
 {
@@ -124,7 +124,7 @@ spm_cli_write(const char *text)
     return EXIT_SUCCESS;
 }
 
-/* GLib's usage line has an ellipsis, which a terminal of another character set would show as "?". */
+/* GLib's usage line has the character for an ellipsis, which is not in every character set. */
 static int
 spm_cli_write_help(GOptionContext *context)
 {
@@ -149,7 +149,7 @@ spm_cli_run(const SpmCliCommand *command, const char *argument)
     return status == EXIT_SUCCESS ? spm_cli_write(output) : status;
 }
 
-/* FALSE when the options, or what is left of @argv without them, are wrong. */
+/* FALSE when the options or the number of arguments are wrong. */
 static gboolean
 spm_cli_parse(GOptionContext *context, const SpmCliCommand *command, int *argc, char ***argv, GError **error)
 {
@@ -178,7 +178,7 @@ main(int argc, char **argv)
     g_autofree char *program = command ? g_strdup_printf("virt-spm %s", name) : g_strdup("virt-spm");
     g_autoptr(GError) error = NULL;
 
-    /* GLib's usage line begins with it, and so do complaints about usage */
+    /* this begins the usage line and the messages on wrong usage */
     g_set_prgname(program);
     if (name && !command)
         g_set_error(&error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unknown command '%s'", name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether the daemons of a host have the module, and what would give it to them. */
+/* Whether libvirt's daemons on a host have loaded the module, and how to make them load it. */
 
 #define _GNU_SOURCE /* memmem */
 
@@ -19,11 +19,11 @@ typedef enum {
     SPM_PRELOADS_MODULE,
 } SpmPreload;
 
-/* What systemd's drop-ins for a daemon come to. */
+/* What systemd's drop-ins for a daemon preload. */
 typedef struct {
     SpmPreload preload;
-    char *deciding; /* path of the one that sets LD_PRELOAD last, or NULL */
-    char *hiding;   /* path of one that replaces a drop-in with the module, or NULL */
+    char *deciding; /* the drop-in that sets LD_PRELOAD last, or NULL */
+    char *hiding;   /* a drop-in that overrides one with the module, or NULL */
 } SpmDropIns;
 
 static void
@@ -50,7 +50,8 @@ spm_daemons_drop_in_preload(const SpmExam *exam, const char *path)
     return preload;
 }
 
-/* Add the drop-ins of FOLDER to PATHS, which has those of folders that win over it, by file name. */
+/* Adds the drop-ins in @folder to @paths, by file name. @paths already has those from folders of higher
+ * precedence. */
 static void
 spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable *paths, SpmDropIns *drop_ins)
 {
@@ -74,7 +75,7 @@ spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable
     }
 }
 
-/* systemd reads each name once, from the first folder that has it, and all in the order of their names. */
+/* systemd reads a file name once, from the first folder that has it, and sorts the files by name. */
 static void
 spm_daemons_read_drop_ins(const SpmExam *exam, const char *daemon, SpmDropIns *drop_ins)
 {
@@ -167,7 +168,7 @@ spm_daemons_examine_process(SpmExam *exam, const char *pid, const char *daemon)
     } else if (strstr(maps, SPM_MODULE_NAME)) {
         spm_exam_report(exam, SPM_OK, "%s (process %s) has the module", daemon, pid);
     } else {
-        /* the environment that the process was started with, strings with a zero behind each */
+        /* the environment at the start of the process, as NUL-terminated strings */
         g_file_get_contents(environ_path, &environment, &length, NULL);
         spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) runs without the module", daemon, pid);
         spm_daemons_advise_loading(exam, daemon,
@@ -176,7 +177,7 @@ spm_daemons_examine_process(SpmExam *exam, const char *pid, const char *daemon)
     }
 }
 
-/* Returns how many processes of daemons there are. */
+/* Returns the number of running daemons. */
 static guint
 spm_daemons_examine_processes(SpmExam *exam)
 {
@@ -199,7 +200,7 @@ spm_daemons_examine_processes(SpmExam *exam)
 
 /**
  * spm_daemons_examine:
- * @exam: an exam, which is told of the module and of each daemon
+ * @exam: the exam to report to
  */
 void
 spm_daemons_examine(SpmExam *exam)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether the daemons of a host have the module. */
+/* Whether libvirt's daemons on a host have loaded the module. */
 
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What can be wrong on a host between domain XML and a guest that sees SPM.
+/* Looks for everything on a host that keeps a guest from seeing the SPM in its domain XML.
  *
- * Each check writes lines: "ok" for what is as it should be, "note" for what may matter, "problem" for what
- * keeps SPM from working, with the next step below it. */
+ * Each check reports lines that begin with "ok", "note" (it may matter) or "problem" (SPM does not work). The
+ * next step is below each problem. */
 
 #include "host/spm_doctor.h"
 
@@ -138,7 +138,7 @@ spm_doctor_examine_emulators(SpmExam *exam)
     }
 }
 
-/* The rest of the firmware; guests choose among all of it. */
+/* Examines UEFI firmware. A guest may use any image on the host, so one that passes SPM on is enough. */
 static void
 spm_doctor_examine_uefi(SpmExam *exam)
 {
@@ -161,9 +161,9 @@ spm_doctor_examine_uefi(SpmExam *exam)
     spm_exam_advise(exam, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
 }
 
-/* ---- domains that outlived their emulator ---- */
+/* ---- domains whose emulator was replaced ---- */
 
-/* A line that quotes what a client named. */
+/* Reports a line that quotes a client's words, which a fault's message shortens and makes printable. */
 static void G_GNUC_PRINTF(3, 4)
     spm_doctor_report_domain(SpmExam *exam, SpmFinding finding, const char *format, ...)
 {
@@ -185,7 +185,7 @@ spm_doctor_same_file(const char *one, const char *other)
            first.st_ino == second.st_ino;
 }
 
-/* Leaves domains of other emulators than the only one to look at. */
+/* The real path of the domain's emulator. NULL when it cannot run, or when another one is examined. */
 static char *
 spm_doctor_find_domain_emulator(const SpmExam *exam, const SpmStoredDomain *domain)
 {
@@ -199,7 +199,7 @@ spm_doctor_find_domain_emulator(const SpmExam *exam, const SpmStoredDomain *doma
     return g_steal_pointer(&real);
 }
 
-/* The device of an emulator, each of which is asked once; "" when it cannot be told, as was said then. */
+/* The device of an emulator. Each emulator is asked once; "" when that failed, which was reported then. */
 static const char *
 spm_doctor_device_of(SpmExam *exam, const char *emulator)
 {
@@ -245,7 +245,7 @@ spm_doctor_examine_domain(SpmExam *exam, const char *path)
                      domain.uuid);
 }
 
-/* Those of the system's libvirt. */
+/* Examines the domains of the system's libvirt. */
 static void
 spm_doctor_examine_domains(SpmExam *exam)
 {
@@ -260,11 +260,11 @@ spm_doctor_examine_domains(SpmExam *exam)
 
 /**
  * spm_doctor_examine:
- * @root: where the host's file system begins, "/" most often
- * @emulator: (nullable): the path of the only QEMU to look at
- * @report: where the findings are written, a line each
+ * @root: the folder that holds the host's files, usually "/"
+ * @emulator: (nullable): the only QEMU to examine
+ * @report: the findings are appended to it, one on each line
  *
- * Runs emulators, see spm_probe_run(); changes nothing.
+ * Runs emulators (see spm_probe_run()) and changes nothing.
  *
  * Returns: TRUE when nothing was found that keeps SPM from working
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What can be wrong on a host between domain XML and a guest that sees SPM. */
+/* Looks for everything on a host that keeps a guest from seeing the SPM in its domain XML. */
 
 #pragma once
 

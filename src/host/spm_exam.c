@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The report of an examined host, and its files. */
+/* The exam of a host: writing the report, and reading the host's files. */
 
 #include "host/spm_exam.h"
 
-/* Ends the line that began with @before. */
+/* Writes a line that begins with @before. */
 static void
 spm_exam_line(SpmExam *exam, const char *before, const char *format, va_list args)
 {
@@ -15,7 +15,7 @@ spm_exam_line(SpmExam *exam, const char *before, const char *format, va_list arg
 /**
  * spm_exam_report:
  * @exam: an exam
- * @finding: how grave it is
+ * @finding: how serious it is
  * @format: what was found, as a sentence without its full stop
  */
 void
@@ -33,7 +33,7 @@ spm_exam_report(SpmExam *exam, SpmFinding finding, const char *format, ...)
 /**
  * spm_exam_advise:
  * @exam: an exam
- * @format: the next step, below what was found
+ * @format: the next step, which follows a problem
  */
 void
 spm_exam_advise(SpmExam *exam, const char *format, ...)
@@ -48,7 +48,7 @@ spm_exam_advise(SpmExam *exam, const char *format, ...)
 /**
  * spm_exam_command:
  * @exam: an exam
- * @format: a command of the step above, which an administrator may paste into a shell
+ * @format: a command of that step, which root can paste into a shell
  */
 void
 spm_exam_command(SpmExam *exam, const char *format, ...)
@@ -65,7 +65,7 @@ spm_exam_command(SpmExam *exam, const char *format, ...)
  * @exam: an exam
  * @path: a path on the host
  *
- * Returns: (transfer full): where that is for us
+ * Returns: (transfer full): its path below @root
  */
 char *
 spm_exam_path(const SpmExam *exam, const char *path)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The report of an examined host, and its files. */
+/* The exam of a host: writing the report, and reading the host's files. */
 
 #pragma once
 
@@ -7,13 +7,13 @@
 
 /**
  * SpmExam:
- * @root: the folder that is the host's "/"
+ * @root: the folder that holds the host's files
  * @emulator: (nullable): the only emulator to examine
  * @settings: the host's settings
- * @devices: the devices of emulators that domains have, by path
+ * @devices: the device of each emulator that a domain names, by its path
  * @report: the lines written so far
- * @problem: some finding is a problem
- * @firmware_passes: some firmware image passes SPM on
+ * @problem: TRUE once a problem was reported
+ * @firmware_passes: TRUE once an image was found that passes SPM on
  */
 typedef struct {
     const char *root;

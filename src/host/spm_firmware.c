@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a firmware image hands specific purpose memory on to the operating system.
+/* Whether a firmware image passes specific purpose memory on to the operating system.
  *
- * QEMU tells the firmware of it by E820 ranges of the type SOFT_RESERVED. Firmware that does not know the
- * type drops them. What an image does is seen from the image itself; its version alone says nothing of
- * patches, and OVMF's need not even be in it:
+ * QEMU describes the memory to the firmware by E820 ranges of type SOFT_RESERVED. Firmware that does not know
+ * the type drops the ranges. The image itself shows what it does. Its version is not enough: it does not name
+ * patches, and an OVMF need not contain one.
  *
- *   SeaBIOS  logs each range that it takes from QEMU, with one format for each type that it knows
- *   OVMF     compares each range's type in the module PlatformPei, which is in a volume that is compressed
- *            with LZMA; a module without the number of the type cannot know it
+ *   SeaBIOS  logs each range that it takes from QEMU, with one format string for each type that it knows
+ *   OVMF     compares the type of each range in its module PlatformPei, in a volume compressed with LZMA; a
+ *            module that does not contain the type's number cannot know the type
  *
- * Measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, that of patches/seabios, and Debian's OVMF
- * 2022.11, 2025.02 and 2026.08. Anything else is unknown. Images are read, never run, and read as hostile. */
+ * This was measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, with the one of patches/seabios, and
+ * with Debian's OVMF 2022.11, 2025.02 and 2026.08. The verdict on any other image is "unknown". Images may be
+ * hostile; they are read and never run. */
 
 #define _GNU_SOURCE /* memmem() */
 
@@ -22,22 +23,21 @@
 
 #include "host/spm_file.h"
 
-/* QEMU maps at most as much below 4 GiB, whatever it is told (max-fw-size in hw/i386/pc.c). */
+/* QEMU never maps more than this below 4 GiB (max-fw-size in hw/i386/pc.c). */
 #define SPM_FIRMWARE_MAX_BYTES (16 * 1024 * 1024)
-/* The volume with OVMF's PlatformPei comes first of those that are compressed together, and has 896 KiB. */
+/* The volume with OVMF's PlatformPei is the first in its compressed section and has 896 KiB. */
 #define SPM_FIRMWARE_MAX_UNPACKED (4 * 1024 * 1024)
-/* An OVMF has one such section, or a few. The image may be hostile: without a bound, each of its bytes could
- * cost much. */
+/* An OVMF has one compressed section, or a few. The bound limits the time that a hostile image can cost. */
 #define SPM_FIRMWARE_MAX_SECTIONS 8
-/* LZMA needs its dictionary beside that: EDK2 uses 2^24 bytes. */
+/* The memory for LZMA, mostly its dictionary: EDK2 uses 2^24 bytes. */
 #define SPM_FIRMWARE_MAX_LZMA (32 * 1024 * 1024)
 
 #define SPM_SEABIOS_RANGE "qemu/e820: addr 0x%016llx len 0x%016llx ["
-/* The newest SeaBIOS that is known: a later one could pass the type on without our patch. */
+/* The newest known SeaBIOS. A newer one could pass the type on without our patch. */
 #define SPM_SEABIOS_MAJOR 1
 #define SPM_SEABIOS_MINOR 17
 
-/* The type SOFT_RESERVED, 0xefffffff, in little endian. */
+/* The type SOFT_RESERVED, 0xefffffff, in little-endian order */
 static const guint8 spm_firmware_soft_reserved[] = { 0xff, 0xff, 0xff, 0xef };
 
 /* The GUID of sections compressed with LZMA: ee4e5898-3914-4259-9d6e-dc7bd79403cf */
@@ -66,11 +66,11 @@ typedef struct {
     gsize len;
 } SpmSpan;
 
-/* The rest of @span from the first @what in it; no data when it is not there. */
+/* The part of @span that begins with the first @what in it; without data when there is none. */
 static SpmSpan
 spm_firmware_span_find(SpmSpan span, const void *what, gsize len)
 {
-    /* an empty file has no data at all, which memmem() does not take */
+    /* memmem() does not accept NULL, which is the data of an empty file */
     SpmSpan rest = { span.len >= len ? memmem(span.data, span.len, what, len) : NULL, 0 };
 
     if (rest.data)
@@ -96,7 +96,7 @@ spm_firmware_read_le(const guint8 *data, guint bytes)
 
 /* ---- SeaBIOS ---- */
 
-/* At most so much of a version is shown. */
+/* A longer version is not accepted. */
 #define SPM_SEABIOS_VERSION_MAX 70
 
 static gsize
@@ -109,7 +109,8 @@ spm_firmware_span_digits(SpmSpan span, gsize at)
     return count;
 }
 
-/* "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...", all that @text is; returns what is after "rel-". */
+/* @text must be a whole version such as "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...". Returns it without
+ * "rel-". */
 static char *
 spm_firmware_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
 {
@@ -132,7 +133,7 @@ spm_firmware_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
     return version;
 }
 
-/* The version is a string of its own: what can be printed, from filler to a NUL byte. */
+/* The version is a string of its own: printable, after an unprintable byte, and NUL-terminated. */
 static char *
 spm_firmware_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 {
@@ -178,7 +179,7 @@ spm_firmware_scan_seabios(SpmSpan image, char **reason)
 
 /* ---- OVMF ---- */
 
-/* Unpacks the beginning of what @packed is, into @out; returns how many bytes that gave. */
+/* Unpacks the beginning of @packed into @out, and returns the number of bytes. */
 static gsize
 spm_firmware_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
 {
@@ -198,7 +199,7 @@ spm_firmware_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
     return len;
 }
 
-/* The module PlatformPei in @volume, as a whole; no data when it is not there. */
+/* The whole module PlatformPei in @volume; without data when there is none. */
 static SpmSpan
 spm_firmware_find_platform(SpmSpan volume)
 {
@@ -217,8 +218,8 @@ spm_firmware_find_platform(SpmSpan volume)
     return file;
 }
 
-/* What the section whose GUID is at @offset of @image is compressed to; no data when it is no such section.
- */
+/* The compressed data of the section whose GUID is at @offset of @image; without data when it is not a
+ * section. */
 static SpmSpan
 spm_firmware_lzma_section(SpmSpan image, gsize offset)
 {
@@ -281,9 +282,9 @@ spm_firmware_scan_ovmf(SpmSpan image, char **reason)
 /**
  * spm_firmware_scan:
  * @path: a firmware image
- * @reason: (out) (transfer full): why, what can be said of the image: "is SeaBIOS 1.16.3, which ..."
+ * @reason: (out) (transfer full): a clause on the image: "is SeaBIOS 1.16.3, which ..."
  *
- * Returns: what is known of the image
+ * Returns: what the image does
  */
 SpmFirmwareVerdict
 spm_firmware_scan(const char *path, char **reason)

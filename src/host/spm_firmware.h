@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a guest's firmware hands specific purpose memory on, and which firmware a domain has. */
+/* Which firmware a domain boots, and whether it passes specific purpose memory on. */
 
 #pragma once
 
@@ -7,9 +7,9 @@
 
 /**
  * SpmFirmwareVerdict:
- * @SPM_FIRMWARE_UNKNOWN: nothing is known of the image
- * @SPM_FIRMWARE_PASSES: it hands ranges of type SOFT_RESERVED on to the operating system
- * @SPM_FIRMWARE_DROPS: it does not, so that the guest would boot without SPM
+ * @SPM_FIRMWARE_UNKNOWN: it is not known what the image does
+ * @SPM_FIRMWARE_PASSES: it passes ranges of type SOFT_RESERVED on to the operating system
+ * @SPM_FIRMWARE_DROPS: it drops them, so the guest would boot without SPM
  */
 typedef enum {
     SPM_FIRMWARE_UNKNOWN,

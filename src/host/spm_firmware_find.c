@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which firmware images a domain may boot with, as far as its document and this host tell.
+/* Which firmware images a domain may boot.
  *
- * A document names the image, or the kind of firmware, for which libvirt chooses one of those that
- * descriptors on the host offer (QEMU's docs/interop/firmware.json), or neither: then QEMU loads the SeaBIOS
- * that was installed with it. libvirt's and QEMU's choice depends on much. What is found here is all that
- * they could choose, so that something is known when all of it is the same. */
+ * A document may name the image. It may name the kind of firmware; libvirt then chooses an image by the
+ * descriptors on the host (QEMU's docs/interop/firmware.json). If it names neither, QEMU loads the SeaBIOS
+ * that was installed with it. This file does not repeat the choice that libvirt or QEMU makes. It finds all
+ * images that they could choose; the verdict is known if it is the same for all of them. */
 
 #include "host/spm_firmware.h"
 
@@ -19,10 +19,10 @@
 
 #define SPM_DESCRIPTOR_MAX_BYTES (64 * 1024)
 
-/* What libvirt starts when the document names no emulator. */
+/* libvirt starts this one if the document names no emulator. */
 #define SPM_DEFAULT_EMULATOR "/usr/bin/qemu-system-x86_64"
 
-/* Where QEMU may look for its SeaBIOS, from the folder above its own. */
+/* Where QEMU may have its SeaBIOS, relative to the parent of its folder. */
 static const char *const spm_firmware_seabios_paths[] = {
     "share/qemu/bios-256k.bin",
     "share/qemu-firmware/bios-256k.bin",
@@ -30,16 +30,16 @@ static const char *const spm_firmware_seabios_paths[] = {
     "share/seabios/bios-256k.bin",
 };
 
-/* Where a descriptor has the path of its image, by the kind of mapping. */
+/* Where a descriptor names its image, for each kind of mapping. */
 static const char *const spm_firmware_image_paths[] = { "$.mapping.executable.filename",
                                                         "$.mapping.filename" };
 
-/* With these the user decides on the firmware behind libvirt's back. */
+/* With these options the user chooses the firmware, and libvirt does not know it. */
 static const char *const spm_firmware_options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
 
 static const char *const spm_firmware_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
 
-/* ---- of a kind, by descriptors ---- */
+/* ---- images of a kind, from descriptors ---- */
 
 /* The strings that @path finds below @root. */
 static GPtrArray *
@@ -66,7 +66,7 @@ spm_firmware_json_has(JsonNode *root, const char *path, const char *text)
     return g_ptr_array_find_with_equal_func(strings, text, g_str_equal, NULL);
 }
 
-/* Adds the image of a descriptor that is for x86_64 and @interface. */
+/* Adds the image of a descriptor if it is for x86_64 and @interface. */
 static void
 spm_firmware_add_described(GPtrArray *images, const char *file, const char *interface)
 {
@@ -88,7 +88,7 @@ spm_firmware_add_described(GPtrArray *images, const char *file, const char *inte
 /**
  * spm_firmware_descriptor_dirs:
  *
- * Returns: (transfer none): where a system libvirtd looks for descriptors of firmware, NULL-terminated
+ * Returns: (transfer none): the folders of the system's firmware descriptors, NULL-terminated
  */
 const char *const *
 spm_firmware_descriptor_dirs(void)
@@ -101,8 +101,8 @@ spm_firmware_descriptor_dirs(void)
  * @interface: "uefi" or "bios"
  * @dirs: folders of descriptors, NULL-terminated
  *
- * Returns: (transfer full): the paths of all images for x86_64 that descriptors in @dirs offer as @interface;
- *   one that several offer is there several times
+ * Returns: (transfer full): the paths of all images for x86_64 that descriptors in @dirs offer as @interface.
+ *   An image occurs once for each descriptor
  */
 GPtrArray *
 spm_firmware_described(const char *interface, const char *const *dirs)
@@ -123,13 +123,13 @@ spm_firmware_described(const char *interface, const char *const *dirs)
     return images;
 }
 
-/* ---- by default ---- */
+/* ---- QEMU's default image ---- */
 
 /**
  * spm_firmware_of_emulator:
  * @emulator: the path of a QEMU
  *
- * Returns: (transfer full): the paths of the SeaBIOS images that it may load when it is told of none
+ * Returns: (transfer full): the paths of the SeaBIOS images that it may load by default
  */
 GPtrArray *
 spm_firmware_of_emulator(const char *emulator)
@@ -148,16 +148,16 @@ spm_firmware_of_emulator(const char *emulator)
     return images;
 }
 
-/* ---- of a domain ---- */
+/* ---- images of a domain ---- */
 
 /**
  * spm_firmware_of_domain:
  * @def: a definition after spm_qemu_ns_parse()
- * @emulator: (nullable): the path of the QEMU that is to run it; NULL: the one that it names, or libvirt's
- * default
+ * @emulator: (nullable): the path of the QEMU that will run it; NULL: the one that @def names, or libvirt's
+ *   default
  * @dirs: folders of descriptors, NULL-terminated
  *
- * Returns: (transfer full): the paths of all images that it may boot with; none when nothing is known
+ * Returns: (transfer full): the paths of all images that it may boot; empty when they are not known
  */
 GPtrArray *
 spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char *const *dirs)
@@ -184,10 +184,10 @@ spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char
 /**
  * spm_firmware_judge:
  * @images: paths of images, one of which will be booted
- * @reason: (out) (transfer full) (nullable): why, as a sentence on the first image: "'/path' is ..."; NULL
- * when there is none
+ * @reason: (out) (transfer full) (nullable): a sentence on the first image: "'/path' is ..."; NULL without
+ *   images
  *
- * Returns: what is known of all of them
+ * Returns: the verdict on all of them; unknown when they differ
  */
 SpmFirmwareVerdict
 spm_firmware_judge(const GPtrArray *images, char **reason)

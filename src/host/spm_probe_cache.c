@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The answers of emulators, remembered in memory and on disk.
  *
- * An answer holds for one file: that of the path, with the inode, size and times that it had. An emulator
- * that was replaced is another file. Refusals are not remembered, as what follows them is most often an
- * installation. */
+ * An answer is valid while the file at the path keeps its inode, size and times, so an emulator that was
+ * replaced is asked again. Failures are not remembered, because an installation usually follows. */
 
 #include "host/spm_probe_cache.h"
 
@@ -19,10 +18,10 @@
 
 #define SPM_CACHE_GROUP "emulator"
 
-/* The most answers that are remembered; when there are more, all are forgotten. */
+/* The maximum number of answers. All are forgotten when it is reached. */
 #define SPM_CACHE_MAX 64
 
-/* What tells the file from another one, in words. NULL when there is none. */
+/* Text that changes when the file is replaced or written. NULL when there is no file. */
 static char *
 spm_cache_identity(const char *path)
 {
@@ -71,7 +70,7 @@ spm_cache_memory_store(const char *path, const char *identity, const char *devic
 
     answer->identity = g_strdup(identity);
     answer->device = device;
-    /* a host has a few emulators; a client with many files gets nothing but more questions */
+    /* a host has a few emulators; if a client names many files, they are only asked more often */
     if (spm_cache_answers && g_hash_table_size(spm_cache_answers) >= SPM_CACHE_MAX)
         g_hash_table_remove_all(spm_cache_answers);
     if (!spm_cache_answers)
@@ -79,7 +78,7 @@ spm_cache_memory_store(const char *path, const char *identity, const char *devic
     g_hash_table_replace(spm_cache_answers, g_strdup(path), answer);
 }
 
-/* ---- on disk: one file an emulator, which may be removed at any time ---- */
+/* ---- on disk: one file for each emulator, which may be removed at any time ---- */
 
 static char *
 spm_cache_disk_folder(void)
@@ -116,14 +115,14 @@ spm_cache_disk_find(const char *path, const char *identity)
     return spm_qemu_device_find(device);
 }
 
-/* TRUE for the names that spm_cache_disk_file() makes. */
+/* TRUE for a name that spm_cache_disk_file() made. */
 static gboolean
 spm_cache_is_answer_name(const char *name)
 {
     return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
 }
 
-/* Forgets all answers when there are as many as may be. */
+/* Forgets all answers when their number has reached the maximum. */
 static void
 spm_cache_disk_bound(const char *folder)
 {
@@ -139,7 +138,7 @@ spm_cache_disk_bound(const char *folder)
         g_unlink(g_ptr_array_index(files, i));
 }
 
-/* Where nothing can be written, the next process asks again. */
+/* If the folder is not writable, the next process asks again. */
 static void
 spm_cache_disk_store(const char *path, const char *identity, const char *device)
 {
@@ -155,7 +154,7 @@ spm_cache_disk_store(const char *path, const char *identity, const char *device)
         g_key_file_save_to_file(file, name, NULL);
 }
 
-/* The answer for a file of that identity, if it is remembered. */
+/* The remembered answer for a file with that identity, or NULL. */
 static const char *
 spm_cache_recall(const char *emulator, const char *identity)
 {
@@ -171,11 +170,11 @@ spm_cache_recall(const char *emulator, const char *identity)
 
 /**
  * spm_probe_recall:
- * @emulator: the absolute path of a QEMU, by its real name (see realpath())
+ * @emulator: the absolute path of a QEMU, without symbolic links (see realpath())
  *
- * Runs nothing. May be called by several threads.
+ * Runs nothing. Several threads may call it.
  *
- * Returns: (transfer none) (nullable): what spm_probe_cached() remembers of it
+ * Returns: (transfer none) (nullable): its device, if spm_probe_cached() remembers it
  */
 const char *
 spm_probe_recall(const char *emulator)
@@ -188,11 +187,11 @@ spm_probe_recall(const char *emulator)
 /**
  * spm_probe_cached:
  * @emulator: see spm_probe_recall()
- * @ask: what tells the device; called only once for an emulator, but each time for a script, as what that
- * starts may change while it stays the same
- * @error: set on failure, by @ask
+ * @ask: finds the device. It is called once for an emulator, but each time for a script, because the program
+ *   that a script starts may change while the script does not
+ * @error: set by @ask on failure
  *
- * May be called by several threads, which do not wait for each other.
+ * Several threads may call it; they do not wait for each other.
  *
  * Returns: (transfer none): the name of its device, or NULL
  */
@@ -207,7 +206,7 @@ spm_probe_cached(const char *emulator, SpmProbeAsk ask, GError **error)
         return device;
     device = ask(emulator, error);
     identity_after = spm_cache_identity(emulator);
-    /* replaced while it ran: the answer may be of either file */
+    /* if the file was replaced meanwhile, the answer may belong to either file */
     if (!device || !identity || g_strcmp0(identity, identity_after) != 0 || !spm_scan_is_program(emulator))
         return device;
     spm_cache_disk_store(emulator, identity, device);

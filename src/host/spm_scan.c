@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which device for specific purpose memory an emulator has, without running it.
  *
- * QEMU registers a type by its name, which is a string of its own in the program: NUL-terminated, and behind
- * the NUL of another one. A QEMU for another architecture, or built without the device, may have the name as
- * well, since QAPI names the kinds of all memory devices; a domain of such an emulator does not start, and
- * QEMU says why. A script has no such strings, and what it starts is not known. */
+ * QEMU registers a type by its name, which is a separate string in the program: NUL-terminated, and preceded
+ * by the NUL of another string. QAPI names the kinds of all memory devices, so a QEMU for another
+ * architecture, or one built without the device, may contain the name as well. QEMU then reports the error
+ * when the domain starts. A script does not contain these strings, and nobody knows which program it starts.
+ */
 
 #define _GNU_SOURCE /* memmem */
 
@@ -20,11 +21,10 @@
 #include "qemu_spm_caps.h"
 
 #define SPM_SCAN_BYTES 65536
-/* More than a name and the two NULs around it have: what is kept of the bytes before those that are read
- * next. */
+/* How many bytes are kept before the next ones are read. It is more than a name with the NULs around it. */
 #define SPM_SCAN_KEEP 32
 
-/* TRUE when a file that begins with the bytes is a program itself (elf(5)), not a script that starts one. */
+/* TRUE when a file that begins with these bytes is a program (elf(5)) and not a script that starts one. */
 static gboolean
 spm_scan_is_elf(const char *bytes, gsize len)
 {
@@ -33,7 +33,7 @@ spm_scan_is_elf(const char *bytes, gsize len)
     return len >= sizeof(magic) && memcmp(bytes, magic, sizeof(magic)) == 0;
 }
 
-/* TRUE when @name is a string of its own in the bytes. */
+/* TRUE when @name is a separate string in the bytes. */
 static gboolean
 spm_scan_has(const char *bytes, gsize len, const char *name)
 {
@@ -64,8 +64,8 @@ spm_scan_open(const char *path)
     return -1;
 }
 
-/* The lowest index of a device whose name is in the file; G_MAXSIZE when there is none; -1 as a gssize, with
- * errno set, when it cannot be read or is no program. */
+/* The lowest index of a device whose name is in the file. G_MAXSSIZE when there is none; -1, with errno set,
+ * when the file cannot be read or is not a program. */
 static gssize
 spm_scan_file(int fd)
 {
@@ -113,9 +113,9 @@ spm_scan_is_program(const char *path)
  * spm_scan_emulator:
  * @emulator: the path of a QEMU
  * @error: set on failure. SPM_ERROR_CONFIG: it cannot be read, or is a script; SPM_ERROR_DEVICE: it has no
- * such device
+ *   such device
  *
- * Reads the file once, and never more than a part of it into memory.
+ * Reads the file once, a part at a time.
  *
  * Returns: (transfer none): the name of its device, or NULL
  */

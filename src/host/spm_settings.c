@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator can set, in spm.conf beside libvirt's own configuration. */
+/* The administrator's settings: spm.conf, next to libvirt's own configuration. */
 
 #define _GNU_SOURCE /* secure_getenv */
 
@@ -39,12 +39,12 @@ static const struct {
 
 /**
  * spm_settings_place:
- * @variable: an environment variable that chooses another place
- * @system: the place for root
- * @folder: the user's own folder of that kind
- * @name: what it is called below libvirt's part of @folder
+ * @variable: an environment variable that overrides the rest
+ * @system: the path for root
+ * @folder: another user's folder for such files
+ * @name: its name in the folder "libvirt" below @folder
  *
- * Returns: (transfer full): where a file or folder of ours is
+ * Returns: (transfer full): the path of our file or folder
  */
 char *
 spm_settings_place(const char *variable, const char *system, const char *folder, const char *name)
@@ -59,8 +59,8 @@ spm_settings_place(const char *variable, const char *system, const char *folder,
 /**
  * spm_settings_path:
  *
- * Returns: (transfer full): the file to load: that of the environment variable LIBVIRT_SPM_CONF, else root's
- *   beside libvirt's, else the user's own
+ * Returns: (transfer full): the file to load: the one that the environment variable LIBVIRT_SPM_CONF names,
+ * or for root the one next to libvirt's own, or the user's
  */
 char *
 spm_settings_path(void)
@@ -103,9 +103,9 @@ spm_settings_read(SpmSettings *settings, const char *path, GKeyFile *file, SpmFa
 
 /**
  * spm_settings_load:
- * @path: the file; one that is not there sets nothing
- * @settings: (out): filled with defaults, and with what the file sets
- * @faults: where everything is added that is wrong with the file; that part of it sets nothing
+ * @path: the file; it sets nothing when it does not exist
+ * @settings: (out): the defaults, except for what the file sets
+ * @faults: gets a fault for each line that is wrong; such a line sets nothing
  */
 void
 spm_settings_load(const char *path, SpmSettings *settings, SpmFaults *faults)

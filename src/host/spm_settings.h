@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator can set, in spm.conf beside libvirt's own configuration. */
+/* The administrator's settings: spm.conf, next to libvirt's own configuration. */
 
 #pragma once
 
@@ -7,8 +7,8 @@
 
 /**
  * SpmSettings:
- * @device: (nullable): QEMU's name of the device to use; NULL: the emulator is asked
- * @allow_contents_loss: a domain may be saved or migrated although its SPM loses its contents
+ * @device: (nullable): QEMU's name of the device that every domain gets; NULL: the emulator's own
+ * @allow_contents_loss: TRUE: a domain may be saved or migrated even though its SPM loses its contents
  */
 typedef struct {
     const char *device;

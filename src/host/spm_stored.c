@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domains as libvirt stores them in files. They are what clients defined, so nothing in them is trusted. */
+/* Domains in the files where libvirt stores them. Clients defined them, so nothing in them is trusted. */
 
 #include "host/spm_stored.h"
 
@@ -9,7 +9,7 @@
 #include "spm_translate.h"
 #include "spm_xml.h"
 
-/* What a client can have libvirt store in one domain: metadata of 4 MiB at a time, and few of those. */
+/* The maximum size of such a file. A client can add metadata, but libvirt accepts only 4 MiB at a time. */
 #define SPM_STORED_MAX_BYTES (64 * 1024 * 1024)
 
 static int
@@ -22,7 +22,7 @@ spm_stored_compare_names(gconstpointer one, gconstpointer other)
  * spm_stored_domain_files:
  * @folder: where libvirt stores domains
  *
- * Returns: (transfer full): the paths of its files, in their order; none when it cannot be read
+ * Returns: (transfer full): the paths of its files, sorted; empty when the folder cannot be read
  */
 GPtrArray *
 spm_stored_domain_files(const char *folder)
@@ -39,7 +39,7 @@ spm_stored_domain_files(const char *folder)
     return files;
 }
 
-/* A SpmQemuChooser, which is how a definition is seen. It chooses what is there. */
+/* This SpmQemuChooser does not choose; it is called with the definition and takes what it needs from it. */
 static const char *
 spm_stored_note(const SpmDomainDef *def, gpointer data, GError **error)
 {
@@ -58,9 +58,9 @@ spm_stored_note(const SpmDomainDef *def, gpointer data, GError **error)
 
 /**
  * spm_stored_domain_load:
- * @path: a file that libvirt stored a domain in
- * @domain: (out): what is read
- * @error: set on failure: it cannot be read, or is larger than any that libvirt stores
+ * @path: a file in which libvirt stores a domain
+ * @domain: (out): filled in from the file
+ * @error: set on failure: the file cannot be read or parsed, or is too large
  *
  * Returns: FALSE on failure
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Domains as libvirt stores them in files. */
+/* Domains in the files where libvirt stores them. */
 
 #pragma once
 
@@ -7,10 +7,10 @@
 
 /**
  * SpmStoredDomain:
- * @device: (nullable): QEMU's name of the device that the domain has; NULL: it has no SPM, and the rest is
- * not filled in
- * @name: what the domain is called
- * @uuid: its UUID, which a shell may be given
+ * @device: (nullable): QEMU's name of the domain's device; NULL: the domain has no SPM, and the rest is not
+ *   filled in
+ * @name: its name
+ * @uuid: its UUID, which is valid and safe in a shell command
  * @emulator: (nullable): the path of its emulator
  */
 typedef struct {
