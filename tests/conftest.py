@@ -68,11 +68,11 @@ def call(request, tmp_path):
     linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
     with Python's bindings."""
     def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=(), domain=(),
-               settings="device=spm-memory", program="call-libvirt", **environment):
+               settings="device=spm-memory", program="call-libvirt", plugin=PLUGIN, **environment):
         library = BUILD / "tests" / f"libvirt-{fake}.so"
         (tmp_path / "libvirt.so.0").unlink(missing_ok=True)
         (tmp_path / "libvirt.so.0").symlink_to(library)
-        preload = [str(PLUGIN), *others] + ([str(library)] if request.param == "linked" else [])
+        preload = [str(plugin), *others] + ([str(library)] if request.param == "linked" else [])
         (tmp_path / "spm.conf").write_text(f"[spm]\n{settings}\n")
         env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload),
                "LIBVIRT_SPM_CONF": str(tmp_path / "spm.conf"), "LIBVIRT_SPM_CACHE": str(tmp_path / "cache"),

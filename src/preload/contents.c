@@ -48,46 +48,42 @@ spm_report_unknown(virDomainPtr domain, const GError *error)
     spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
 }
 
-/* TRUE when @xml, of an active domain, has no SPM whose contents would be lost; otherwise libvirt's error is
- * left. */
+/* TRUE when the guest keeps what it has in its SPM, which is read from @live. */
 static gboolean
-spm_keeps_contents(virDomainPtr domain, const char *xml)
+spm_contents_are_kept(SpmLive *live)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(xmlDoc) doc = spm_translate_read(xml, &error);
-    const char *device = doc ? spm_translate_device(doc) : NULL;
-
-    if (error) {
-        spm_report_unknown(domain, error);
-        return FALSE;
-    }
-    if (!device || spm_qemu_device_moves_contents(device))
+    /* a domain that is shut off has no contents */
+    if (!spm_is_checked(live->domain) || spm_libvirt()->virDomainIsActive(live->domain) == 0)
         return TRUE;
-    spm_report_loss(domain);
-    return FALSE;
+    spm_live_read(live);
+    return live->given && !live->error && (!live->device || spm_qemu_device_moves_contents(live->device));
+}
+
+/* Refuses to lose contents. libvirt has set an error already if it gave no XML. */
+static void
+spm_report_contents(const SpmLive *live)
+{
+    if (live->error)
+        spm_report_unknown(live->domain, live->error);
+    else if (live->given)
+        spm_report_loss(live->domain);
 }
 
 /**
  * spm_contents_move:
- * @domain: the domain of the call, which is to save, dump or migrate it
+ * @live: the domain of the call, which is to save, dump or migrate it
  *
- * A domain that cannot be read is not saved: it may be one whose contents would be lost.
+ * A domain that cannot be read is not saved: its contents could be lost.
  *
- * Returns: FALSE, with libvirt's error left, when that would lose what the guest has in its SPM
+ * Returns: FALSE, with libvirt's error set, when the guest would lose what it has in its SPM
  */
 gboolean
-spm_contents_move(virDomainPtr domain)
+spm_contents_move(SpmLive *live)
 {
-    gboolean move;
-    char *xml;
-
-    /* one that is shut off has no contents */
-    if (!spm_is_checked(domain) || spm_libvirt()->virDomainIsActive(domain) == 0)
+    if (spm_contents_are_kept(live))
         return TRUE;
-    xml = spm_libvirt()->virDomainGetXMLDesc(domain, 0);
-    move = xml && spm_keeps_contents(domain, xml);
-    free(xml);
-    return move;
+    spm_report_contents(live);
+    return FALSE;
 }
 
 /* FALSE when the snapshot is one of disks only. */
@@ -103,17 +99,20 @@ spm_snapshot_has_memory(SpmIncoming *incoming)
 
 /**
  * spm_contents_move_in_snapshot:
- * @domain: the domain of the call
+ * @live: the domain of the call
  * @incoming: the <domainsnapshot> to create
  * @flags: of virDomainSnapshotCreateXML()
  *
  * Returns: see spm_contents_move()
  */
 gboolean
-spm_contents_move_in_snapshot(virDomainPtr domain, SpmIncoming *incoming, unsigned int flags)
+spm_contents_move_in_snapshot(SpmLive *live, SpmIncoming *incoming, unsigned int flags)
 {
     if (!incoming->xml ||
         flags & (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY))
         return TRUE;
-    return !spm_is_checked(domain) || !spm_snapshot_has_memory(incoming) || spm_contents_move(domain);
+    if (spm_contents_are_kept(live) || !spm_snapshot_has_memory(incoming))
+        return TRUE;
+    spm_report_contents(live);
+    return FALSE;
 }

@@ -158,45 +158,91 @@ spm_in(virConnectPtr conn, SpmIncoming *incoming)
     return !spm_concerns(conn, incoming->xml, &options) || spm_in_with(conn, &options, incoming);
 }
 
-/* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. A saved or
- * running domain keeps the device that its emulator had when it was started, whatever the emulator has now.
- */
+/* spm_in() for a document that replaces what has @device, NULL for none. A saved or running domain keeps the
+ * device that its emulator had when it was started, whatever the emulator has now. */
 static gboolean
-spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIncoming *incoming)
+spm_in_with_device(virConnectPtr conn, const char *device, SpmQemuOptions *options, SpmIncoming *incoming)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
-    const char *device;
-
-    if (!stored)
-        return FALSE;
-    doc = spm_translate_read(stored, &error);
-    free(stored);
-    if (error) {
-        spm_report_error(conn, error);
-        return FALSE;
-    }
-    device = doc ? spm_translate_device(doc) : NULL;
     if (device)
         options->device = device;
     return spm_in_with(conn, options, incoming);
 }
 
+/* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. */
+static gboolean
+spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(xmlDoc) doc = NULL;
+
+    if (!stored)
+        return FALSE;
+    doc = spm_translate_read(stored, &error);
+    free(stored);
+    if (!error)
+        return spm_in_with_device(conn, doc ? spm_translate_device(doc) : NULL, options, incoming);
+    spm_report_error(conn, error);
+    return FALSE;
+}
+
+/**
+ * spm_live_read:
+ * @live: the domain of a call
+ *
+ * Reads and parses its XML, once.
+ */
+void
+spm_live_read(SpmLive *live)
+{
+    g_autoptr(xmlDoc) doc = NULL;
+    char *xml;
+
+    if (live->read)
+        return;
+    live->read = TRUE;
+    xml = spm_libvirt()->virDomainGetXMLDesc(live->domain, 0);
+    live->given = xml != NULL;
+    doc = xml ? spm_translate_read(xml, &live->error) : NULL;
+    live->device = doc ? spm_translate_device(doc) : NULL;
+    free(xml);
+}
+
+/**
+ * spm_live_clear:
+ * @live: the domain of a call
+ */
+void
+spm_live_clear(SpmLive *live)
+{
+    g_clear_error(&live->error);
+}
+
+/* spm_in() for a document that replaces the XML of @live. */
+static gboolean
+spm_in_place_of_live(SpmLive *live, SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    virConnectPtr conn = spm_connection(live->domain);
+
+    spm_live_read(live);
+    if (live->error)
+        spm_report_error(conn, live->error);
+    return live->given && !live->error && spm_in_with_device(conn, live->device, options, incoming);
+}
+
 /**
  * spm_in_domain:
- * @domain: the domain of the call
+ * @live: the domain of the call
  * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_domain(virDomainPtr domain, SpmIncoming *incoming)
+spm_in_domain(SpmLive *live, SpmIncoming *incoming)
 {
-    virConnectPtr conn = spm_connection(domain);
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, incoming->xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainGetXMLDesc(domain, 0), &options, incoming);
+    return !spm_concerns(spm_connection(live->domain), incoming->xml, &options) ||
+           spm_in_place_of_live(live, &options, incoming);
 }
 
 /**
@@ -235,34 +281,36 @@ spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming)
                            incoming);
 }
 
-/* What libvirt has of the snapshot or checkpoint that @incoming describes, or of its domain if there is no
- * such snapshot or checkpoint yet. */
+/* What libvirt has of the snapshot or checkpoint that @incoming describes; NULL if it does not exist yet. */
 static char *
 spm_stored_moment(virDomainPtr domain, SpmIncoming *incoming, SpmMomentReader read_moment)
 {
     xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autofree char *name = doc ? spm_xml_content(spm_xml_find(xmlDocGetRootElement(doc), "name")) : NULL;
-    char *stored = name ? read_moment(domain, name) : NULL;
 
-    return stored ? stored : spm_libvirt()->virDomainGetXMLDesc(domain, 0);
+    return name ? read_moment(domain, name) : NULL;
 }
 
 /**
  * spm_in_moment:
- * @domain: the domain of the call
+ * @live: the domain of the call
  * @read_moment: gets what libvirt has of a snapshot or checkpoint of that name
  * @incoming: see spm_in()
  *
  * Returns: see spm_in()
  */
 gboolean
-spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, SpmIncoming *incoming)
+spm_in_moment(SpmLive *live, SpmMomentReader read_moment, SpmIncoming *incoming)
 {
-    virConnectPtr conn = spm_connection(domain);
+    virConnectPtr conn = spm_connection(live->domain);
     SpmQemuOptions options;
+    char *stored;
 
-    return !spm_concerns(conn, incoming->xml, &options) ||
-           spm_in_place_of(conn, spm_stored_moment(domain, incoming, read_moment), &options, incoming);
+    if (!spm_concerns(conn, incoming->xml, &options))
+        return TRUE;
+    stored = spm_stored_moment(live->domain, incoming, read_moment);
+    return stored ? spm_in_place_of(conn, stored, &options, incoming)
+                  : spm_in_place_of_live(live, &options, incoming);
 }
 
 /**

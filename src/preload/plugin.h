@@ -60,6 +60,19 @@ typedef struct {
 void spm_incoming_clear(SpmIncoming *incoming);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmIncoming, spm_incoming_clear)
 
+/* The domain of a call, whose XML is read and parsed at most once. */
+typedef struct {
+    virDomainPtr domain;
+    gboolean read;
+    gboolean given;     /* libvirt gave its XML; otherwise libvirt's error is set */
+    const char *device; /* of its carriers, see spm_translate_device() */
+    GError *error;      /* set when its XML cannot be parsed */
+} SpmLive;
+
+void spm_live_read(SpmLive *live);
+void spm_live_clear(SpmLive *live);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmLive, spm_live_clear)
+
 void spm_report(virConnectPtr conn, int code, const char *message);
 void spm_report_error(virConnectPtr conn, const GError *error);
 virConnectPtr spm_connection(virDomainPtr domain);
@@ -67,13 +80,13 @@ gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options);
 xmlDocPtr spm_incoming_doc(SpmIncoming *incoming);
 gboolean spm_in(virConnectPtr conn, SpmIncoming *incoming);
-gboolean spm_in_domain(virDomainPtr domain, SpmIncoming *incoming);
+gboolean spm_in_domain(SpmLive *live, SpmIncoming *incoming);
 gboolean spm_in_managed_save(virDomainPtr domain, SpmIncoming *incoming);
 gboolean spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming);
-gboolean spm_in_moment(virDomainPtr domain, SpmMomentReader read_moment, SpmIncoming *incoming);
+gboolean spm_in_moment(SpmLive *live, SpmMomentReader read_moment, SpmIncoming *incoming);
 char *spm_out(virConnectPtr conn, char *xml);
 const char *spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unasked,
                              GError **error);
 const char *spm_emulator_device(const SpmDomainDef *def, gpointer data, GError **error);
-gboolean spm_contents_move(virDomainPtr domain);
-gboolean spm_contents_move_in_snapshot(virDomainPtr domain, SpmIncoming *incoming, unsigned int flags);
+gboolean spm_contents_move(SpmLive *live);
+gboolean spm_contents_move_in_snapshot(SpmLive *live, SpmIncoming *incoming, unsigned int flags);

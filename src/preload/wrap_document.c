@@ -114,9 +114,10 @@ virDomainManagedSaveDefineXML(virDomainPtr domain, const char *xml, unsigned int
 SPM_EXPORT int
 virDomainSaveFlags(virDomainPtr domain, const char *file, const char *xml, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
                ? spm_libvirt()->virDomainSaveFlags(domain, file, incoming.xml, flags)
                : -1;
 }
@@ -156,10 +157,11 @@ spm_read_checkpoint(virDomainPtr domain, const char *name)
 SPM_EXPORT virDomainSnapshotPtr
 virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move_in_snapshot(domain, &incoming, flags) &&
-                   spm_in_moment(domain, spm_read_snapshot, &incoming)
+    return spm_contents_move_in_snapshot(&live, &incoming, flags) &&
+                   spm_in_moment(&live, spm_read_snapshot, &incoming)
                ? spm_libvirt()->virDomainSnapshotCreateXML(domain, incoming.xml, flags)
                : NULL;
 }
@@ -167,9 +169,10 @@ virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int fl
 SPM_EXPORT virDomainCheckpointPtr
 virDomainCheckpointCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_moment(domain, spm_read_checkpoint, &incoming)
+    return spm_in_moment(&live, spm_read_checkpoint, &incoming)
                ? spm_libvirt()->virDomainCheckpointCreateXML(domain, incoming.xml, flags)
                : NULL;
 }
@@ -178,9 +181,10 @@ SPM_EXPORT virDomainPtr
 virDomainMigrate2(virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags,
                   const char *name, const char *uri, unsigned long bandwidth)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
                ? spm_libvirt()->virDomainMigrate2(domain, dest, incoming.xml, flags, name, uri, bandwidth)
                : NULL;
 }
@@ -189,9 +193,10 @@ SPM_EXPORT int
 virDomainMigrateToURI2(virDomainPtr domain, const char *dest, const char *uri, const char *xml,
                        unsigned long flags, const char *name, unsigned long bandwidth)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
                ? spm_libvirt()->virDomainMigrateToURI2(domain, dest, uri, incoming.xml, flags, name,
                                                        bandwidth)
                : -1;
@@ -201,9 +206,10 @@ SPM_EXPORT char *
 virDomainMigrateBegin3(virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
                        unsigned long flags, const char *name, unsigned long resource)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
                ? spm_libvirt()->virDomainMigrateBegin3(domain, incoming.xml, cookie_out, cookie_out_size,
                                                        flags, name, resource)
                : NULL;
@@ -228,9 +234,10 @@ virDomainMigratePerform3(virDomainPtr domain, const char *xml, const char *cooki
                          char **cookie_out, int *cookie_out_size, const char *dest, const char *uri,
                          unsigned long flags, const char *name, unsigned long resource)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_contents_move(domain) && spm_in_domain(domain, &incoming)
+    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
                ? spm_libvirt()->virDomainMigratePerform3(domain, incoming.xml, cookie_in, cookie_in_size,
                                                          cookie_out, cookie_out_size, dest, uri, flags, name,
                                                          resource)

@@ -34,18 +34,18 @@ spm_param_is_document(const virTypedParameter *param)
     return param->type == VIR_TYPED_PARAM_STRING && g_strv_contains(spm_param_names, param->field);
 }
 
-/* What a call is about: a domain that there is, or a file with a saved one, or neither. */
+/* The subject of a call: a domain, or a file with a saved one, or neither. */
 typedef struct {
     virConnectPtr conn;
-    virDomainPtr domain;
+    SpmLive *live;
     const char *file;
 } SpmSubject;
 
 static gboolean
 spm_in_subject(const SpmSubject *subject, SpmIncoming *incoming)
 {
-    if (subject->domain)
-        return spm_in_domain(subject->domain, incoming);
+    if (subject->live)
+        return spm_in_domain(subject->live, incoming);
     return subject->file ? spm_in_image(subject->conn, subject->file, incoming)
                          : spm_in(subject->conn, incoming);
 }
@@ -89,10 +89,11 @@ spm_param_text(virTypedParameterPtr params, int nparams, const char *name)
 SPM_EXPORT int
 virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) &&
-                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
+    return spm_contents_move(&live) &&
+                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
                : -1;
 }
@@ -112,10 +113,11 @@ SPM_EXPORT virDomainPtr
 virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
                   unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) &&
-                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
+    return spm_contents_move(&live) &&
+                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
                : NULL;
 }
@@ -124,10 +126,11 @@ SPM_EXPORT int
 virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterPtr params,
                        unsigned int nparams, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) &&
-                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
+    return spm_contents_move(&live) &&
+                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
                : -1;
 }
@@ -136,10 +139,11 @@ SPM_EXPORT char *
 virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
                              int *cookie_out_size, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) &&
-                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
+    return spm_contents_move(&live) &&
+                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
                                                              cookie_out_size, flags)
                : NULL;
@@ -164,10 +168,11 @@ virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedPa
                                int nparams, const char *cookie_in, int cookie_in_size, char **cookie_out,
                                int *cookie_out_size, unsigned int flags)
 {
+    g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_contents_move(domain) &&
-                   spm_in_params(&(SpmSubject){ .domain = domain }, &params, (int)nparams, &stock)
+    return spm_contents_move(&live) &&
+                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                flags)
