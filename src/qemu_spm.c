@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* QEMU's command line for specific purpose memory, as libvirt emits it.
  *
- * libvirt itself builds the command line of a domain, from the stock XML that spm_translate.c makes.
- * What is built here is for people and for tests: the same options, known without a libvirt. The
- * order of properties and the choice of the backend follow libvirt's for memory devices; the tests
- * compare with what a real libvirt prints. */
+ * libvirt itself builds the command line of a domain, from the stock XML that spm_translate.c produces. This
+ * file builds the same options without a libvirt, for people and for tests. The order of the properties and
+ * the choice of the backend follow libvirt's code for memory devices; tests compare the result with what a
+ * real libvirt prints. */
 
 #include "qemu_spm.h"
 

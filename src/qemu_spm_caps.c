@@ -73,7 +73,7 @@ spm_device_index(const char *device)
  * @index: from 0
  *
  * Returns: (transfer none) (nullable): QEMU's name of a device that provides specific purpose memory, the
- *   one to prefer first; NULL behind the last
+ *   one to prefer first; NULL after the last
  */
 const char *
 spm_qemu_device_name(gsize index)
@@ -85,7 +85,7 @@ spm_qemu_device_name(gsize index)
  * spm_qemu_device_find:
  * @device: QEMU's name of a device
  *
- * Returns: (transfer none) (nullable): the same name, for good, when the device provides specific purpose
+ * Returns: (transfer none) (nullable): the same name as a constant when the device provides specific purpose
  *   memory; NULL otherwise
  */
 const char *
@@ -149,8 +149,8 @@ spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options)
  * @spm: one of its spm elements
  * @options: for which libvirt
  *
- * Returns: the cell that libvirt is told for @spm, whose memory policy it applies: that of @spm, or 0
- *   when libvirt is not given that cell
+ * Returns: the cell that the carrier of @spm names and whose memory policy libvirt applies: that of @spm, or
+ * 0 when libvirt is not given that cell
  */
 unsigned int
 spm_qemu_carrier_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)

@@ -7,8 +7,8 @@
 
 /* Versions are libvirt's own numbers: 1,000,000 * major + 1,000 * minor + release. */
 #define SPM_LIBVIRT_VERSION(major, minor, release) ((major)*1000000UL + (minor)*1000UL + (release))
-/* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of a kind it does not know;
- * 10.0 is the oldest that is known to go on. */
+/* libvirt 9.0 cannot start a domain whose QEMU reports a memory device of an unknown kind;
+ * 10.0 is the oldest version known to work. */
 #define SPM_LIBVIRT_OLDEST SPM_LIBVIRT_VERSION(10, 0, 0)
 /* The newest that was tested. */
 #define SPM_LIBVIRT_NEWEST SPM_LIBVIRT_VERSION(12, 8, 0)

@@ -35,7 +35,7 @@ spm_take_prefix(GArray *taken, const char *prefix, size_t length)
             return;
         number = number * 10 + (guint64)g_ascii_digit_value(prefix[i]);
     }
-    /* "qemu01" is another prefix than "qemu1"; to take that for taken does no harm */
+    /* "qemu01" and "qemu1" are different prefixes; to count both as taken is harmless */
     g_array_append_val(taken, number);
 }
 
@@ -168,7 +168,7 @@ spm_qemu_property_name(SpmQemuProperty property)
     return spm_property_names[property];
 }
 
-/* The entry for @alias, made if there is none. */
+/* The entry for @alias, which is created if needed. */
 static SpmQemuOverride *
 spm_ensure_override(GTree *overrides, const char *alias)
 {
@@ -277,7 +277,7 @@ spm_qemu_ns_free(gpointer data)
 
 /**
  * spm_qemu_ns_parse:
- * @def: a definition, which gets what its domain has in QEMU's namespace
+ * @def: a definition, to which the elements in QEMU's namespace are added
  */
 void
 spm_qemu_ns_parse(SpmDomainDef *def)

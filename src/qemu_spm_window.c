@@ -8,7 +8,7 @@
  *
  *   0                RAM of the cells in their order, up to a limit that depends on machine and size
  *   ... to 4 GiB     no memory: PCI, interrupt controllers, firmware
- *   4 GiB            the rest of the RAM; behind it memory of SGX
+ *   4 GiB            the rest of the RAM, then memory of SGX
  *   next GiB         the device-memory window: maxmem - RAM, and 1 GiB for each slot, so that DIMMs can be
  *                    aligned to hugepages of any size
  *
@@ -77,7 +77,7 @@ spm_qemu_machine_is_q35(const char *machine)
  * spm_other_memory_is_epc:
  * @other: a memory device
  *
- * Returns: TRUE when it is one of SGX, which lies behind the RAM and not in the window
+ * Returns: TRUE when it is one of SGX, which follows the RAM and is not in the window
  */
 gboolean
 spm_other_memory_is_epc(const SpmOtherMemoryDef *other)
@@ -180,7 +180,7 @@ spm_window_size(const SpmDomainDef *def, guint64 ram)
  * spm_qemu_window_find:
  * @def: a definition, after post-parse
  * @q35: whether its machine is of the q35 family
- * @moved: whether QEMU moves what is above 4 GiB, see #SpmQemuWindow
+ * @moved: whether QEMU moves everything above 4 GiB, see #SpmQemuWindow
  * @window: (out): what that gives
  *
  * Returns: FALSE when the domain is wider than a physical address; @window is of no use then

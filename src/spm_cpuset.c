@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sets of nodes in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3.
  *
- * They are read by hand, in one pass: regular expressions recurse with the length of what they match. */
+ * The parser is written by hand and takes one pass, because regular expressions recurse as deep as their
+ * match is long. */
 
 #include "spm_cpuset.h"
 
@@ -9,10 +10,10 @@
 
 #define SPM_BLANKS " \t\r\n\v\f"
 
-/* One part of a set: a number, a range, or with ^ what is excluded. */
+/* One part of a set: a number or a range; with ^ it is excluded. */
 typedef struct {
     gboolean exclude, range;
-    guint first, last; /* SPM_CPUSET_NODES for what is too large */
+    guint first, last; /* SPM_CPUSET_NODES: too large */
 } SpmCpusetPart;
 
 static gboolean
@@ -35,7 +36,7 @@ spm_scan_blanks(const char **text, const char *blanks)
     *text += strspn(*text, blanks);
 }
 
-/* Reads one part and what is allowed of @blanks in it; FALSE when it is none. */
+/* Reads one part, in which @blanks are allowed. Returns FALSE when @text does not begin with a part. */
 static gboolean
 spm_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
 {
@@ -60,7 +61,7 @@ spm_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
 
 /**
  * spm_cpuset_is_valid:
- * @text: a set, perhaps
+ * @text: a text that may be a set
  *
  * Returns: TRUE when it follows the syntax of libvirt's basictypes.rng: numbers, ranges and ^exclusions of
  *   one, separated by commas
@@ -100,8 +101,9 @@ spm_cpuset_apply(SpmCpuset *set, const SpmCpusetPart *part)
 
 /**
  * spm_cpuset_parse:
- * @text: (nullable): a set, in which blanks may stand around numbers
- * @set: (out): its numbers; none without @text, and for what is no set or has numbers that libvirt refuses
+ * @text: (nullable): a set, which may have blanks around its numbers
+ * @set: (out): its numbers; none without @text, if @text is not a set, or if libvirt refuses one of its
+ * numbers
  */
 void
 spm_cpuset_parse(const char *text, SpmCpuset *set)

@@ -34,7 +34,7 @@ spm_post_parse_max_memory(SpmDomainDef *def)
 
 /**
  * spm_domain_def_post_parse:
- * @def: a definition as it was parsed
+ * @def: a parsed definition
  *
  * Gives every spm element an alias, and the domain a <maxMemory> with just the room and the slots that its
  * memory takes.

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The error domain, and the list in which a document's faults are collected.
  *
- * Whoever may send a document could otherwise make its faults cost as much as they like: a list keeps the
- * first hundred faults and counts the rest, and what a message quotes is cut and cannot begin a line of a
- * log. */
+ * The author of a document must not be able to make its faults costly. So a list keeps the first hundred
+ * faults and counts the rest, and quoted text is cut and cannot begin a new line of a log. */
 
 #include "spm_error.h"
 
@@ -53,7 +52,7 @@ spm_faults_free(SpmFaults *faults)
 
 /* ---- messages ---- */
 
-/* FALSE for what could begin a line, or change how the text around it is shown. */
+/* FALSE for a character that could begin a line or change how the text around it is shown. */
 static gboolean
 spm_is_shown(gunichar character)
 {
@@ -99,12 +98,12 @@ spm_take_number(guint longs, gboolean size, va_list *args)
     return longs ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int);
 }
 
-/* Appends the value of the conversion whose letters begin at @spec, behind @before; returns what follows
- * them. Messages need no other conversions than these. */
+/* Appends the value of the conversion whose letters begin at @spec and which follows @before. Returns the
+ * text after those letters. Messages need no other conversions. */
 static const char *
 spm_append_value(GString *out, const char *spec, char before, va_list *args)
 {
-    /* what is quoted, and the names of elements, come from a document */
+    /* quoted text and the names of elements come from a document */
     gboolean quoted = before == '\'' || before == '<';
     guint longs = (guint)strspn(spec, "l");
     gboolean size = *spec == 'z';

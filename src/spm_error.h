@@ -27,7 +27,7 @@ GQuark spm_error_quark(void);
 
 typedef struct {
     SpmErrorCode code;
-    unsigned int line; /* in the document as it was read, from 1; 0: no particular line */
+    unsigned int line; /* of the document, from 1; 0: no particular line */
     char *message;     /* one whole sentence without its full stop */
 } SpmFault;
 

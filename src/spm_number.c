@@ -60,7 +60,7 @@ spm_parse_unit(const char *unit, guint64 *scale)
  * @unit: (nullable): one of libvirt's units, NULL for KiB
  * @kib: (out): the size in KiB, rounded up as libvirt does, written on success only
  *
- * Returns: TRUE on success, FALSE for what is not a number, not a unit, or too large
+ * Returns: TRUE on success; FALSE when @value is not a number, @unit is unknown, or the size is too large
  */
 gboolean
 spm_parse_size(const char *value, const char *unit, guint64 *kib)

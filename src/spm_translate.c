@@ -3,16 +3,16 @@
  *
  * Theory of operation
  *
- * Stock libvirt knows no such model. It does know <memory model='dimm'> and 'nvdimm', whose backend,
+ * Stock libvirt does not know this model. It does know <memory model='dimm'> and 'nvdimm', whose backend,
  * accounting, NUMA policy and labels are what SPM needs, and <qemu:override>, which changes properties
- * of a device's front end. So an spm element travels as a carrier:
+ * of a device's front end. So an spm element is carried by such a device, its carrier:
  *
  *   in:   <memory model='spm'>      ->  <memory model='dimm'>, or 'nvdimm' when its source has a path,
  *                                       and an override of "driver" that removes "slot"
  *         target/address/@base      ->  <address type='dimm' base=...>
- *         maxMemory/@slots          +   one for each carrier; carriers have the highest slots, so that
- *                                       those of the user's own DIMMs stay what they are
- *   out:  the same backwards. A carrier is known by its override; nothing is stored anywhere else.
+ *         maxMemory/@slots          +   one per carrier; carriers get the highest slots, so that the user's
+ *                                       own DIMMs keep theirs
+ *   out:  the reverse. A carrier is recognized by its override; nothing is stored anywhere else.
  *
  * libvirt older than 12.8 gives a cell without memory a backend of size 0, which QEMU refuses. There,
  * trailing cells without memory are left out of <numa> and reach QEMU as "-numa node,nodeid=N" through
@@ -33,7 +33,7 @@
  * spm_translate_in_concerns:
  * @xml: a document
  *
- * Returns: FALSE when spm_translate_in() would surely return it as it is
+ * Returns: FALSE when spm_translate_in() would certainly return it unchanged
  */
 gboolean
 spm_translate_in_concerns(const char *xml)
@@ -45,7 +45,7 @@ spm_translate_in_concerns(const char *xml)
  * spm_translate_out_concerns:
  * @xml: a document
  *
- * Returns: FALSE when spm_translate_out() would surely return it as it is
+ * Returns: FALSE when spm_translate_out() would certainly return it unchanged
  */
 gboolean
 spm_translate_out_concerns(const char *xml)
@@ -233,8 +233,8 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 
 /* ---- out ---- */
 
-/* Removes @property, and the frontend and the device around it if they hold nothing any more. What the device
- * was in goes to @emptied, to be looked at once and not for each device. */
+/* Removes @property, and the frontend and the device around it if they are empty then. The parent of the
+ * device is added to @emptied, so that it is checked once and not for each device. */
 static void
 spm_take_property(xmlNodePtr property, GHashTable *emptied)
 {
@@ -288,7 +288,7 @@ spm_unmake_carrier(xmlNodePtr memory)
         spm_xml_remove(address);
 }
 
-/* The override that makes @memory a carrier, and its device, or NULL when it is none. */
+/* The override that makes @memory a carrier, and its device, or NULL when it is not a carrier. */
 static SpmQemuOverride *
 spm_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **device)
 {
@@ -376,8 +376,8 @@ spm_give_slots_back(xmlNodePtr domain, guint carriers)
         xmlUnsetProp(node, BAD_CAST "slots");
 }
 
-/* Shows every carrier of @domain as spm. Returns how many there were. What libvirt stores has no bounds, so
- * this is linear in the document, whatever stands there how often. */
+/* Shows every carrier of @domain as spm. Returns how many there were. A stored domain has no bounds, so
+ * this is linear in the size of the document. */
 static guint
 spm_make_spm(xmlNodePtr domain)
 {
@@ -494,7 +494,7 @@ spm_choose_device(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
  * @options: for which device and libvirt
  * @faults: the list to which each reason to refuse it is added
  *
- * Returns: how many domains were made stock; 0 when @doc is as it was
+ * Returns: how many domains were made stock; 0 when @doc is unchanged
  */
 guint
 spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults)
@@ -522,7 +522,7 @@ spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *fa
  * spm_translate_out_doc:
  * @doc: a document of stock libvirt, whose carriers are made spm elements
  *
- * Returns: how many carriers there were; 0 when @doc is as it was
+ * Returns: how many carriers there were; 0 when @doc is unchanged
  */
 guint
 spm_translate_out_doc(xmlDocPtr doc)
@@ -630,7 +630,7 @@ spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
  * @options: for which device and libvirt
  * @error: set on failure: SPM_ERROR_DOCUMENT, SPM_ERROR_XML, SPM_ERROR_CONFIG, or what the chooser sets
  *
- * Returns: (transfer full): what stock libvirt is to be given; a document without spm elements is returned
+ * Returns: (transfer full): the stock XML; a document without spm elements is returned
  * byte for byte. NULL on failure
  */
 char *
@@ -656,7 +656,7 @@ spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error)
  * @error: set on failure: SPM_ERROR_DOCUMENT
  *
  * Returns: (transfer full) (nullable): the document, or NULL: without @error set when it surely has no
- * carriers, else because nobody can tell what it has
+ * carriers, else because its carriers cannot be known
  */
 xmlDocPtr
 spm_translate_read(const char *xml, GError **error)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading and writing whole domain documents: libxml2's trees, and text as libvirt writes it.
  *
- * A document is changed in its tree, next to text nodes that hold the white space around elements, so
- * that comments, metadata and the layout of everything that is not ours survive. It is written the way
- * libvirt writes: single quotes, namespaces after the attributes, no XML declaration. */
+ * A document is changed in its tree, including the text nodes with the white space around elements. So
+ * comments, metadata and the layout of all foreign elements survive. It is written in libvirt's style: single
+ * quotes, namespaces after the attributes, no XML declaration. */
 
 #include "spm_xml.h"
 
@@ -11,7 +11,8 @@
 
 #include <libxml/parser.h>
 
-/* What a user gives: libvirt's own limit for a string that travels by RPC is 4 MiB (REMOTE_STRING_MAX). */
+/* The limit for documents from users. libvirt's own limit for a string in an RPC is 4 MiB
+ * (REMOTE_STRING_MAX). */
 #define SPM_XML_MAX_BYTES (16 * 1024 * 1024)
 
 #define SPM_XML_INDENT 2
@@ -25,8 +26,9 @@ typedef const xmlError SpmXmlError;
 typedef xmlError SpmXmlError;
 #endif
 
-/* libxml2 goes on after an error to find more: the first one is the cause, and the rest follow from it. One
- * that is not fatal leaves the document well-formed, and libvirt takes it: a prefix that is not declared. */
+/* libxml2 continues after an error. The first error is the cause, and the others follow from it. An error
+ * that is not fatal, such as an undeclared prefix, leaves the document well-formed, and libvirt accepts it.
+ */
 static void
 spm_xml_on_error(void *data, SpmXmlError *error)
 {
@@ -120,7 +122,8 @@ spm_xml_parse_dump(const char *text, SpmFaults *faults)
     return spm_xml_parse_with(text, G_MAXINT, XML_PARSE_HUGE, faults);
 }
 
-/* TRUE when the XML declaration of @text, if it has one, names an encoding whose ASCII is not plain. */
+/* TRUE when the XML declaration of @text, if it has one, names an encoding that does not keep ASCII as it is.
+ */
 static gboolean
 spm_xml_encoding_hides(const char *text)
 {
@@ -575,7 +578,7 @@ spm_xml_walk(xmlNodePtr node, xmlNodePtr top)
  * @node: (nullable): an element
  * @name: an attribute without a namespace
  *
- * Returns: (transfer full) (nullable): its value, or NULL when there is none
+ * Returns: (transfer full) (nullable): its value, or NULL without the attribute
  */
 char *
 spm_xml_attr(xmlNodePtr node, const char *name)
@@ -703,8 +706,7 @@ spm_xml_depth(xmlNodePtr node)
     return depth;
 }
 
-/* Gives a new subtree, whose elements hold either text or elements, the lines and the indentation
- * that libvirt would give it at @depth. */
+/* Indents a new subtree, whose elements contain either text or elements, as libvirt would at @depth. */
 static void
 spm_xml_indent(xmlNodePtr node, unsigned int depth)
 {
@@ -721,8 +723,8 @@ spm_xml_indent(xmlNodePtr node, unsigned int depth)
         xmlAddChild(node, spm_xml_new_line(node->doc, depth));
 }
 
-/* TRUE for white space between elements. Nobody indents by a KiB: what is longer could be looked through for
- * every element of a document again. */
+/* TRUE for white space between elements. Nobody indents by a KiB, and longer text must not be searched again
+ * for every element of a document. */
 static gboolean
 spm_xml_is_space(xmlNodePtr node)
 {
@@ -834,9 +836,9 @@ spm_xml_remove(xmlNodePtr node)
 /**
  * spm_xml_set_content:
  * @node: an element
- * @format: printf-style text that takes the place of what it holds
+ * @format: printf-style text that replaces its content
  *
- * xmlNodeSetContent() would look for entities in it, and write what it does not like to standard error.
+ * xmlNodeSetContent() would expand entities in the text, and write its complaints to standard error.
  */
 void
 spm_xml_set_content(xmlNodePtr node, const char *format, ...)

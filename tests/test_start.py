@@ -128,7 +128,7 @@ def test_who_may_not_read_secrets_gets_libvirts_error(start):
 def test_what_another_client_defined_meanwhile_stays(start):
     output, _ = start(STOCK, settings="device=sp-mem", FAKE_CHANGING="1")
     assert refused("virDomainCreate", output) and "virDomainDefineXML" not in output
-    assert (f"code={VIR_ERR_OPERATION_FAILED} the domain was changed while it was given the device that its emulator has "
+    assert (f"code={VIR_ERR_OPERATION_FAILED} the domain was changed by another client while libvirt-spm changed its device "
             "for <memory model='spm'>; start it again\n") in output
 
 

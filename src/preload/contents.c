@@ -39,10 +39,9 @@ spm_report_unknown(virDomainPtr domain, const GError *error)
 {
     g_autofree char *path = spm_settings_path();
     g_autofree char *message = g_strdup_printf(
-        "the domain's XML cannot be read (%s), so that it is not known whether the contents of its "
-        "<memory model='spm'> would be lost when it is saved, dumped or migrated; shut the domain down "
-        "instead, or "
-        "set contents_loss=allow in %s",
+        "the domain's XML cannot be read (%s), so the contents of its <memory model='spm'> could be lost "
+        "when "
+        "it is saved, dumped or migrated; shut the domain down instead, or set contents_loss=allow in %s",
         error->message, path);
 
     spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);

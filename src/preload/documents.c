@@ -15,7 +15,7 @@
  * @code: one of libvirt's error codes
  * @message: what is wrong
  *
- * Leaves an error as libvirt does: for virGetLastError() and the connection's error handler.
+ * Sets an error as libvirt does: for virGetLastError() and the connection's error handler.
  */
 void
 spm_report(virConnectPtr conn, int code, const char *message)
@@ -60,9 +60,9 @@ spm_connection(virDomainPtr domain)
 /**
  * spm_options:
  * @conn: a connection
- * @options: (out): what to translate for
+ * @options: (out): the options for translation
  *
- * Returns: FALSE when nothing is to be translated: the plugin is not armed, or @conn is not to QEMU
+ * Returns: FALSE when nothing must be translated: the plugin is not armed, or @conn is not to QEMU
  */
 gboolean
 spm_options(virConnectPtr conn, SpmQemuOptions *options)
@@ -130,10 +130,10 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *inco
  * spm_concerns:
  * @conn: the connection of the call
  * @xml: (nullable): a document that a client sent
- * @options: (out): what to translate it for
+ * @options: (out): the options for its translation
  *
- * Returns: TRUE when @xml may have an spm element, and is to be read: libvirt lets the connection make the
- * call
+ * Returns: TRUE when @xml may have an spm element and libvirt lets the connection make the call, so that @xml
+ * may be read
  */
 gboolean
 spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options)
@@ -318,7 +318,7 @@ spm_in_moment(SpmLive *live, SpmMomentReader read_moment, SpmIncoming *incoming)
  * @conn: the connection of the call
  * @xml: (transfer full) (nullable): a document that libvirt gave
  *
- * Returns: (transfer full) (nullable): what is to be shown in its place
+ * Returns: (transfer full) (nullable): the document to show instead
  */
 char *
 spm_out(virConnectPtr conn, char *xml)

@@ -17,7 +17,7 @@
 /* What a new domain gets where its emulator cannot be asked. */
 #define SPM_DEVICE_UNASKED "spm-memory"
 
-/* FALSE when the hypervisor runs on another host, as far as the connection's URI tells. */
+/* FALSE when the connection's URI names another host. */
 static gboolean
 spm_is_here(virConnectPtr conn)
 {
@@ -87,7 +87,7 @@ spm_libvirt_runs(virConnectPtr conn, const char *program, const char *emulator, 
  * @unasked: the answer where the emulator cannot be asked: it is on another host, or its path leads to no
  *   program, which libvirt is to say
  * @error: set on failure: SPM_ERROR_REPORTED when the connection may not have the emulator run, with
- *   libvirt's error left; otherwise see spm_probe_emulator()
+ *   libvirt's error set; otherwise see spm_probe_emulator()
  *
  * A program that has not been asked yet is run only if libvirt runs it for the same connection.
  *

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The gate: whether libvirt would let a connection do what it asks for.
+/* The gate: would libvirt allow what a connection asks for?
  *
- * libvirt refuses what a read-only connection may not do inside the very functions that the plugin stands in
- * front of. A daemon runs as root and anybody may open its read-only socket, so nothing that a client sent is
- * parsed, opened or run before libvirt was asked. virDomainDefineXML() without a document answers: it looks
- * at the connection first, at the document next, and reaches no driver with either answer.
- * (virDomainCreateXML() and virDomainSaveImageDefineXML() look at the document first, which is why this one
- * is asked for all of them.)
+ * libvirt checks permissions inside the very functions that the plugin wraps. A daemon runs as root and
+ * anybody may open its read-only socket, so nothing that a client sent is parsed, opened or run before
+ * libvirt was asked. virDomainDefineXML() without a document answers: it looks at the connection first, at
+ * the document next, and reaches no driver with either answer. (virDomainCreateXML() and
+ * virDomainSaveImageDefineXML() look at the document first, which is why this one is asked for all of them.)
  *
  * A client may also name another daemon, its own for one, for this one to pass calls on to. What that one
  * says about permissions and emulators counts for nothing here, and the call is passed on as it came.
@@ -69,8 +68,8 @@ spm_is_passed_on(virConnectPtr conn)
  * spm_gate:
  * @conn: the connection of the call
  *
- * Returns: FALSE when libvirt refuses all that would change something through @conn, or passes it on to
- * another daemon. The call then goes to libvirt as it came, for libvirt to say so. TRUE outside a daemon
+ * Returns: FALSE when libvirt refuses every change through @conn, or passes it on to another daemon. The call
+ * then goes to libvirt unchanged, and libvirt reports the error. TRUE outside a daemon
  */
 gboolean
 spm_gate(virConnectPtr conn)

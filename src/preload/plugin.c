@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* libvirt-spm.so: preloaded, it stands in front of libvirt's functions that take or give domain XML.
+/* libvirt-spm.so: a preloaded module that wraps libvirt's functions that take or return domain XML.
  *
  * Theory of operation
  *

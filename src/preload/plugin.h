@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the wrappers share: libvirt's own functions, and translation that leaves libvirt's errors. */
+/* Shared by the wrappers: libvirt's own functions, and translation that sets libvirt's errors. */
 
 #pragma once
 
@@ -15,7 +15,7 @@
 /* libvirt's virErrorLogPriorityFunc, which no header that is installed declares. */
 typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
 
-/* The compiler checks the table against libvirt's headers, as far as they declare a function. */
+/* The compiler checks the table against the functions that libvirt's headers declare. */
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
 #define SPM_INTERPOSED_OPTIONAL SPM_INTERPOSED
 #define SPM_CALLED(type, name, parameters)
@@ -45,8 +45,8 @@ gboolean spm_is_daemon(void);
 gboolean spm_is_passed_on(virConnectPtr conn);
 gboolean spm_gate(virConnectPtr conn);
 
-/* Gets what libvirt has of a snapshot or checkpoint; NULL when there is none of that name. To be freed by
- * free(). */
+/* Returns libvirt's XML of the snapshot or checkpoint with that name, to be freed with free(); NULL when it
+ * does not exist. */
 typedef char *(*SpmMomentReader)(virDomainPtr domain, const char *name);
 
 /* A document that a client sent. Its text is replaced by stock XML if it has spm elements. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Wrappers of functions that attach, update or detach one device.
  *
- * SPM is there from the boot of a guest to its end, so that a running guest's is refused. So is that of a
- * domain's configuration: libvirt changes one device under a lock of its own, which nothing outside of it can
- * take, and what is read, changed and defined without that lock undoes what others change meanwhile. */
+ * A guest keeps its SPM from boot to shutdown, so that of a running guest cannot change. The wrappers refuse
+ * to change the configuration as well: libvirt changes one device under its own lock, which the plugin cannot
+ * take. Reading, changing and defining the domain without that lock would undo what other clients change in
+ * between. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Wrappers of functions that start a defined domain.
  *
- * A domain keeps the device that its emulator had when it was defined, and may outlive that emulator. So a
- * start looks whether the emulator still has the stored device, and if it has the other one, defines the
- * domain with that. This is the one place where the plugin reads a domain and defines it: what another client
- * defines between the two would be lost, so the domain is read once more right before, and the start refused
- * if it changed. A saved state cannot have another device, and is refused where the emulator lacks its own.
+ * A domain is stored with the device that its emulator had when it was defined, and may outlive that
+ * emulator. So before a start the plugin checks whether the emulator still has the stored device. If it has
+ * the other one, the plugin defines the domain with that. This is the only place where the plugin reads a
+ * domain and defines it. A change by another client in between would be lost, so the plugin reads the domain
+ * again just before it defines it, and refuses the start if the domain changed. A saved state cannot change
+ * its device; its start is refused if the emulator lacks that device.
  *
- * Where the plugin cannot know, because the client may not read the domain or the emulator cannot be asked,
- * the domain is started as it is: nothing is lost when that fails. */
+ * If the client may not read the domain, or the emulator cannot be asked, the domain is started unchanged: a
+ * failure then loses nothing. */
 
 #include <stdlib.h>
 
@@ -32,7 +33,7 @@ typedef struct {
     const char *present;
 } SpmStart;
 
-/* A SpmQemuChooser: where the emulator cannot be asked, what is stored counts. */
+/* A SpmQemuChooser: the stored device counts when the emulator cannot be asked. */
 static const char *
 spm_choose_for_start(const SpmDomainDef *def, gpointer data, GError **error)
 {
@@ -73,7 +74,7 @@ spm_look(char *xml, SpmStart *start)
     return !doc || spm_look_at(doc, start);
 }
 
-/* FALSE, with libvirt's error left, when the saved state has a device that the emulator lacks. */
+/* FALSE, with libvirt's error set, when the saved state has a device that the emulator lacks. */
 static gboolean
 spm_saved_state_starts(virDomainPtr domain, SpmStart *start)
 {
@@ -99,7 +100,7 @@ spm_dump(virDomainPtr domain)
     return spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 }
 
-/* FALSE, with libvirt's error left, when @domain is not @xml any more. */
+/* FALSE, with libvirt's error set, when @domain is not @xml any more. */
 static gboolean
 spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
 {
@@ -108,13 +109,13 @@ spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
 
     if (again && !same)
         spm_report(start->conn, VIR_ERR_OPERATION_FAILED,
-                   "the domain was changed while it was given the device that its emulator has for "
+                   "the domain was changed by another client while libvirt-spm changed its device for "
                    "<memory model='spm'>; start it again");
     free(again);
     return same;
 }
 
-/* What is to be defined in place of @xml, or NULL with libvirt's error set. */
+/* The definition to replace @xml, or NULL with libvirt's error set. */
 static char *
 spm_with_present_device(const char *xml, const SpmStart *start)
 {
@@ -157,8 +158,8 @@ spm_definition_starts(virDomainPtr domain, SpmStart *start)
     return spm_define_anew(domain, start);
 }
 
-/* Sees to it that @domain, which is to be started, has the device that its emulator has. Returns FALSE, with
- * libvirt's error left, when it is not to be started. */
+/* Makes sure that @domain, which is about to start, has the device of its emulator. Returns FALSE, with
+ * libvirt's error set, when it must not start. */
 static gboolean
 spm_may_start(virDomainPtr domain, unsigned int flags)
 {
