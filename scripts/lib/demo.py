@@ -1,213 +1,105 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The demo: one domain with SPM through stock libvirtd to its guest, each step shown and checked."""
+"""The program of scripts/demo: its options, the parts that it needs, and which guest it shows."""
 
+import argparse
 import os
-import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
-from argv import Argv
-from daemon import Daemon, DaemonError
-from domains import FIRMWARE, Defined, Seen, fit_domain, memory_devices, read_domain, running
-from guest import GuestError
-from picture import draw
-from report import GIB, MIB, SOFT_RESERVED, SRAT_ENABLED, SRAT_HOTPLUGGABLE, Affinity, Range, merged
-from stack import Stack
+SCRIPTS = Path(__file__).resolve().parent.parent
+# The libvirtd and the guests are those of the end-to-end tests.
+sys.path[:0] = [str(SCRIPTS.parent / "tests/e2e"), str(SCRIPTS.parent / "tests")]
 
-FIRMWARE_TITLES = {"seabios": "patched SeaBIOS", "ovmf": "OVMF (UEFI)"}
-WINDOW = 4 * GIB  # device memory begins here in a guest with little RAM
+from matrix_layouts import LAYOUTS
 
-# What domains/demo.xml asks for. The DIMM is its first memory device, and must come last.
-SPM = [Affinity(WINDOW, WINDOW + 256 * MIB, 1, SRAT_ENABLED),
-       Affinity(WINDOW + 256 * MIB, WINDOW + 768 * MIB, 2, SRAT_ENABLED)]
-DIMM = Range(SPM[-1].end, SPM[-1].end + 256 * MIB, "System RAM")
-ORDER = ["spm-memory"] * 4 + ["pc-dimm"] * 2
+FIRMWARE = {"seabios": "patched SeaBIOS", "ovmf": "OVMF (UEFI)"}
+PATCHED = ("7.2", "10.0", "10.2")
+STOCK = "11.1"
 
-
-class NotProved(Exception):
-    """A check failed: the demo must not say that it proved anything."""
-
-
-class Show:
-    """Prints the steps, and counts the checks between them."""
-
-    steps = 0
-    checks = 0
-
-    @classmethod
-    def step(cls, title: str) -> None:
-        cls.steps += 1
-        print(f"\n=== {cls.steps}. {title}", flush=True)
-
-    @staticmethod
-    def lines(lines: list[str]) -> None:
-        for line in lines:
-            print("    " + line, flush=True)
-
-    @staticmethod
-    def command(text: str) -> None:
-        print(f"  $ {text}", flush=True)
-
-    @classmethod
-    def check(cls, what: str, holds: bool) -> None:
-        if not holds:
-            raise NotProved(what)
-        cls.checks += 1
-        print(f"  ok: {what}", flush=True)
+# Runs functions of parts.sh, and writes the environment that they exported.
+GET_PARTS = """
+exec {result}>&1 >&2
+source "$0/lib/common.sh"
+source "$0/lib/parts.sh"
+say "getting the parts ready"
+"$0/setup"
+for part in "$@"; do $part; done
+say "all parts are there"
+env -0 >&"$result"
+"""
 
 
-def excerpt(xml: str, *elements: str) -> list[str]:
-    """The lines of these elements, in the document's order."""
-    form = "|".join(rf"^ *<{name}\b(?:[^<>]*/>|.*?</{name}>)" for name in elements)
-    return textwrap.dedent("\n".join(re.findall(form, xml, re.DOTALL | re.MULTILINE))).splitlines()
+class Formatter(argparse.HelpFormatter):
+    """Does not break the name of a layout at its hyphen."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
-def show_domain() -> None:
-    Show.step("A domain with one DIMM and, listed after it, two pieces of SPM on nodes of their own")
-    Show.lines(excerpt(read_domain("demo"), "maxMemory", "memory", "numa"))
+def parse_options(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="demo", allow_abbrev=False, formatter_class=Formatter,
+        description="Show the main job step by step, from a domain's XML to what its guest sees.",
+        epilog="Without --layout and --emulator, the guest has a DIMM and two pieces of SPM on QEMU 10.0.")
+    parser.add_argument("--firmware", choices=FIRMWARE, metavar="NAME",
+                        help="seabios (patched) or ovmf; both unless given")
+    parser.add_argument("--layout", choices=LAYOUTS, metavar="NAME",
+                        help=f"what memory the guest has: {', '.join(LAYOUTS)}")
+    parser.add_argument("--emulator", choices=(*PATCHED, STOCK), metavar="VERSION",
+                        help="7.2, 10.0 or 10.2 with our patches, or 11.1 as Debian forky has it, with its libvirt")
+    parser.add_argument("--keep", action="store_const", const=SCRIPTS.parent / "build/demo",
+                        help="keep the domain's XML, QEMU's command line, the guest's log and its tables, and say where")
+    return parser.parse_args(words)
 
 
-def show_refusal(daemon: Daemon, stack: Stack) -> None:
-    Show.step("A mistake is refused, and named")
-    Show.command("virsh define bad-attribute.xml")
-    text = fit_domain(read_domain("bad-attribute"), stack, "seabios", daemon.serial_path("bad"))
-    result = daemon.virsh("define", "/dev/stdin", stdin=text)
-    Show.lines(textwrap.wrap(result.stderr.strip().splitlines()[-1], 92))
-    number = next(n for n, line in enumerate(text.splitlines(), 1) if "colour" in line)
-    Show.check("virsh failed and named the attribute, its value and its line",
-               result.returncode != 0 and all(w in result.stderr for w in ("colour", "red", f"line {number}")))
-    Show.check("nothing was defined", not daemon.call("list", "--all", "--name").strip())
+def needed_parts(options: argparse.Namespace) -> list[str]:
+    """Calls of functions of parts.sh."""
+    parts = ["build_plugin", "find_emulator", "find_guest", "find_seabios"]
+    if options.emulator in ("7.2", "10.2"):
+        parts.append(f"find_version {options.emulator}")
+    elif options.emulator == STOCK or options.layout == "hmat":
+        parts.append("find_stock")
+    return parts
 
 
-def show_define(daemon: Daemon, stack: Stack) -> Defined:
-    Show.step("virsh define, on a stock libvirtd with the plugin")
-    Show.command("virsh define demo.xml")
-    domain = Defined(daemon, stack, "demo")
-    Show.check("the domain is defined", "demo" in daemon.call("list", "--all", "--name").split())
-    Show.command("cat /etc/libvirt/qemu/demo.xml        # what libvirt keeps: nothing but its own XML")
-    stored = daemon.stored_xml("demo")
-    Show.lines(excerpt(stored, "numa", "memory", "qemu:commandline", "qemu:override"))
-    Show.check("what libvirt keeps is stock XML", "model='spm'" not in stored)
-    return domain
+def get_parts(parts: list[str]) -> None:
+    """Build or fetch what is not there yet, and take over the variables that say where it is."""
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", GET_PARTS, SCRIPTS, *parts], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    os.environ.update(entry.split("=", 1) for entry in done.stdout.split("\0") if entry.startswith("SPM_"))
 
 
-def memory_options(argv: Argv) -> list[str]:
-    """The options of memory devices, each on its line."""
-    names = {device.get("memdev") for device in argv.devices} | {
-        device["id"] for device in argv.devices if "memdev" in device}
-    return [f"{option} '{value}'" for option, value in argv.options
-            if option in ("-object", "-device") and any(f'"id":"{name}"' in value for name in names if name)]
+def show(options: argparse.Namespace) -> int:
+    # These need packages that setup has installed only now.
+    import story
+    import tour
+    from daemon import DaemonError
+    from guest import GuestError
+    from show import NotProved, Show
 
-
-def show_argv(daemon: Daemon) -> None:
-    Show.step("The command line that libvirt generates from it")
-    Show.command("virsh domxml-to-native qemu-argv --domain demo | grep mem")
-    argv = Argv.from_native(daemon.call("domxml-to-native", "qemu-argv", "--domain", "demo"))
-    Show.lines(memory_options(argv))
-    Show.check("the back ends and devices of SPM precede the DIMM's", argv.memory_order() == ORDER)
-
-
-def show_dump(domain: Defined) -> None:
-    Show.step("SPM comes back, ahead of other memory devices")
-    Show.command("virsh dumpxml demo")
-    dumped = domain.xml()
-    Show.lines(excerpt(dumped, "maxMemory", "memory"))
-    models = [device.get("model") for device in memory_devices(dumped)]
-    Show.check("the memory devices are spm, spm, dimm", models == ["spm", "spm", "dimm"])
-    Show.command("virsh dumpxml demo | virsh define /dev/stdin; virsh dumpxml demo")
-    stored = domain.daemon.stored_xml("demo")
-    domain.daemon.call("define", "/dev/stdin", stdin=dumped)
-    Show.check("defining the dump again changed nothing",
-               domain.xml() == dumped and domain.daemon.stored_xml("demo") == stored)
-
-
-def show_guest(domain: Defined, firmware: str) -> None:
-    Show.step(f"The guest, booted by {FIRMWARE_TITLES[firmware]}")
-    Show.command("virsh start demo")
-    with running(domain) as seen:
-        check_process(seen)
-    report = seen.report
-    low = [r for r in report.e820 if r.kind == "usable" and r.size >= MIB]
-    high = [r for r in report.e820 if WINDOW <= r.start <= DIMM.end]
-    print("  E820, as firmware gave it (usable memory of 1 MiB and more, and the window):")
-    Show.lines([str(r) for r in [*low, *high]])
-    print("  SRAT:")
-    Show.lines([str(entry) for entry in report.srat])
-    print("  /proc/iomem, from 4 GiB:")
-    Show.lines([str(r) for r in report.iomem if WINDOW <= r.start <= DIMM.end])
-    print("  the map that follows from these:")
-    print("\n".join(draw(report)), flush=True)
-    keep(seen, domain, firmware)
-    check_guest(seen)
-
-
-def check_process(seen: Seen) -> None:
-    Show.check("QEMU runs with SPM ahead of the DIMM", seen.argv.memory_order() == ORDER)
-    Show.check("QEMU inherited no LD_PRELOAD",
-               not any(entry.startswith("LD_PRELOAD=") for entry in seen.environment))
-
-
-def check_guest(seen: Seen) -> None:
-    report = seen.report
-    expected = [Range(spm.start, spm.end, SOFT_RESERVED) for spm in SPM]
-    Show.check("firmware announced exactly the SPM as soft reserved", report.soft_reserved == merged(expected))
-    first = [next(entry for entry in report.srat if entry.node == spm.node) for spm in SPM]
-    Show.check("the first SRAT match of node 1 and of node 2 is its SPM", first == SPM)
-    Show.check("the DIMM lies above SPM, and Linux uses it at node 0",
-               merged(report.hot_added) == [DIMM]
-               and {(b.node, b.state) for b in report.blocks_of(DIMM)} == {("node0", "online")})
-    kept = [Range(r.start, r.end, SOFT_RESERVED) for r in report.iomem if r.kind == "Soft Reserved"]
-    Show.check("Linux keeps SPM out of its page allocator", merged(kept) == merged(expected))
-    window = sorted(entry for entry in report.srat if entry.start >= WINDOW)
-    rest = [entry for entry in window if entry not in SPM]
-    Show.check("the rest of the window is hotpluggable, without gap or overlap",
-               {entry.flags for entry in rest} == {SRAT_ENABLED | SRAT_HOTPLUGGABLE}
-               and all(one.end == after.start for one, after in zip(window, window[1:])))
-
-
-def chosen_firmware() -> list[str]:
-    """What --firmware says, or all."""
-    chosen = os.environ.get("SPM_DEMO_FIRMWARE")
-    return [chosen] if chosen else list(FIRMWARE)
-
-
-def keep(seen: Seen, domain: Defined, firmware: str) -> None:
-    """With --keep: what was seen of the guest, as files."""
-    if "SPM_DEMO_KEEP" not in os.environ:
-        return
-    folder = Path(os.environ["SPM_DEMO_KEEP"]) / f"demo-{firmware}"
-    folder.mkdir(parents=True, exist_ok=True)
-    serial = domain.daemon.folder / f"log/{domain.name}.serial"
-    for name, text in {
-            "domain.xml": domain.text, "stock.xml": domain.daemon.stored_xml(domain.name),
-            "argv": "\n".join(f"{option} {value}" for option, value in seen.argv.options),
-            "serial.log": serial.read_text(errors="replace"), "tables.txt": "\n".join(seen.report.summary())}.items():
-        (folder / name).write_text(text)
-    print(f"  kept in {folder}")
-
-
-def show_all(stack: Stack) -> None:
-    """The whole demo."""
-    show_domain()
-    with Daemon(stack) as daemon:
-        show_refusal(daemon, stack)
-        domain = show_define(daemon, stack)
-        show_argv(daemon)
-        show_dump(domain)
-        for firmware in chosen_firmware():
-            show_guest(Defined(daemon, stack, "demo", firmware), firmware)
-
-
-def main() -> int:
+    firmware = {name: title for name, title in FIRMWARE.items() if options.firmware in (None, name)}
     try:
-        show_all(Stack.patched())
+        if options.emulator or options.layout:
+            proved = tour.show_all(tour.choose_rows(options, firmware), firmware, options.keep)
+        else:
+            proved = story.show_all(firmware, options.keep)
     except (NotProved, DaemonError, GuestError, LookupError) as error:
         print(f"\nNOT PROVED: {error}", file=sys.stderr)
         return 1
-    print(f"\nProved ({Show.checks} checks): SPM through stock libvirt, seen by guests with"
-          f" {' and with '.join(FIRMWARE_TITLES[name] for name in chosen_firmware())}.")
+    print(f"\nProved ({Show.checks} checks): {proved}.")
     return 0
+
+
+def main() -> int:
+    options = parse_options(sys.argv[1:])
+    if "SPM_SANDBOX" not in os.environ:
+        os.execv(SCRIPTS / "sandbox", [SCRIPTS / "sandbox", SCRIPTS / "demo", *sys.argv[1:]])
+    get_parts(needed_parts(options))
+    return show(options)
 
 
 if __name__ == "__main__":

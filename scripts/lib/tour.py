@@ -1,46 +1,37 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The tour: a guest of the tests' matrix of one's own choice, from its XML to what it sees, each step checked."""
 
-import os
-import sys
+from argparse import Namespace
 from pathlib import Path
 
-from daemon import Daemon, DaemonError
-from demo import FIRMWARE_TITLES, NotProved, Show, excerpt, memory_options
-from domains import FIRMWARE, memory_devices
-from guest import GuestError
+from daemon import Daemon
+from domains import memory_devices
 from matrix import Row
 from matrix_guest import Facts, RowGuest, boot_and_look, part
 from matrix_run import STACKS
 from picture import draw
 from report import SRAT_ENABLED, Range, merged
+from show import Show, excerpt, memory_options
 
 
-def choose_rows() -> list[Row]:
+def choose_rows(options: Namespace, firmware: dict[str, str]) -> list[Row]:
     """What the options of scripts/demo ask for."""
-    firmware = os.environ.get("SPM_DEMO_FIRMWARE")
-    return [Row(os.environ.get("SPM_DEMO_EMULATOR", "10.0"), name, "q35", os.environ.get("SPM_DEMO_LAYOUT", "dimm"),
-                "ram", "bookworm") for name in ([firmware] if firmware else FIRMWARE)]
+    return [Row(options.emulator or "10.0", name, "q35", options.layout or "dimm", "ram", "bookworm") for name in firmware]
 
 
-def show_row(row: Row, daemon: Daemon) -> None:
+def show_row(row: Row, daemon: Daemon, firmware: str, folder: Path | None) -> None:
     guest = RowGuest(daemon, row, f"tour-{row.firmware}")
     try:
         Show.step(f"A domain of the layout '{row.layout}'")
         Show.lines(excerpt(guest.xml, "maxMemory", "memory", "numa"))
         with guest:
             show_libvirt(guest)
-            Show.step(f"The guest on QEMU {row.emulator}, booted by {FIRMWARE_TITLES[row.firmware]}")
+            Show.step(f"The guest on QEMU {row.emulator}, booted by {firmware}")
             show_guest(boot_and_look(guest))
     finally:
-        keep(guest)
-
-
-def keep(guest: RowGuest) -> None:
-    folder = os.environ.get("SPM_DEMO_KEEP")
-    if folder:
-        guest.evidence.keep(Path(folder) / guest.name)
-        print(f"  kept in {folder}/{guest.name}: {', '.join(sorted(guest.evidence.files))}", flush=True)
+        if folder:
+            guest.evidence.keep(folder / guest.name)
+            print(f"  kept in {folder}/{guest.name}: {', '.join(sorted(guest.evidence.files))}", flush=True)
 
 
 def show_libvirt(guest: RowGuest) -> None:
@@ -73,20 +64,12 @@ def check_guest(facts: Facts) -> None:
     Show.check("each SPM has its own entry in the SRAT", sorted(entries) == [spm.affinity for spm in facts.spms])
 
 
-def main() -> int:
-    try:
-        rows = choose_rows()
+def show_all(rows: list[Row], firmware: dict[str, str], folder: Path | None) -> str:
+    """Show each guest. Its firmware's title is given, and what was seen of it is kept in the folder, if there is one.
+    Tell what that proves."""
+    for row in rows:
+        part("emulator", row.emulator)
+    with Daemon(STACKS[rows[0].host]()) as daemon:
         for row in rows:
-            part("emulator", row.emulator)
-        with Daemon(STACKS[rows[0].host]()) as daemon:
-            for row in rows:
-                show_row(row, daemon)
-    except (NotProved, DaemonError, GuestError, LookupError) as error:
-        print(f"\nNOT PROVED: {error}", file=sys.stderr)
-        return 1
-    print(f"\nProved ({Show.checks} checks): {', '.join(map(str, rows))}.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            show_row(row, daemon, firmware[row.firmware], folder)
+    return ", ".join(map(str, rows))
