@@ -25,6 +25,28 @@ def test_device(virt_spm):
     assert '"driver":"sp-mem"' in virt_spm("argv", "--device", "sp-mem", SINGLE).stdout
 
 
+@pytest.mark.parametrize("words,formatted", [
+    (["validate"], 0), (["argv"], 0), (["translate"], 1), (["layout"], 0), (["translate", "--reverse"], 1)])
+def test_a_document_is_parsed_and_formatted_once(words, formatted, virt_spm, tmp_path):
+    """tests/preload/count.c says so."""
+    path = SINGLE
+    if "--reverse" in words:
+        path = tmp_path / "stock.xml"
+        path.write_text(virt_spm("translate", SINGLE).stdout)
+    done = run(BUILD / "tests/counting-virt-spm", *words, path)
+    counted = re.findall(r"^(parse|format) \w+$", done.stderr, re.M)
+    assert (done.returncode, counted) == (0, ["parse"] + ["format"] * formatted)
+    assert done.stdout == virt_spm(*words, path).stdout
+
+
+def test_stock_xml_is_checked_and_not_translated(virt_spm):
+    stock = virt_spm("translate", SINGLE).stdout
+    done = virt_spm("translate", "-", text=stock)
+    assert (done.returncode, done.stdout) == (0, stock)
+    done = virt_spm("translate", "-", text=stock.replace("<node>1</node>", "<node>9</node>"))
+    assert (done.returncode, done.stdout) == (1, "") and "cell" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["validate", "argv", "translate"])
 def test_other_documents_are_refused(command, virt_spm):
     done = virt_spm(command, "-", text="<!-- a net -->\n<network/>")

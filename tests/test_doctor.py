@@ -300,6 +300,15 @@ def test_an_emulator_of_domains_is_asked_once(stored, examine, public_folder):
     assert status == 3 and report.count("a domain's <emulator> '") == 1
 
 
+def test_a_stored_domain_is_parsed_once(stored, host, examine):
+    """tests/preload/count.c says so."""
+    stored(STORED)
+    stored("<domain type='qemu'><name>plain</name></domain>", "plain")
+    examine()
+    done = run(BUILD / "tests/counting-virt-spm", "doctor", "--root", host.root)
+    assert len(re.findall(r"^parse \w+$", done.stderr, re.M)) == 1 and "format" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["$(reboot)", "a; reboot", "--help", "\x1b[2Jx", "x" * 5000, "'\n`reboot`"])
 def test_names_that_clients_chose_reach_no_shell(name, stored, examine):
     stored(STORED.replace("<name>guest<", f"<name>{name if name.isprintable() else name.replace(chr(27), chr(155))}<"))

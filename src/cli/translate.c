@@ -16,14 +16,23 @@ static const GOptionEntry spm_cli_translate_entries[] = {
     G_OPTION_ENTRY_NULL,
 };
 
-/* Loading reports each fault with its line. It also changes the tree, so the translation starts from the
- * text. */
 static char *
 spm_cli_translate_in(SpmCliDocument *document)
 {
-    g_autoptr(SpmDomainDef) def = spm_cli_document_load(document);
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(SpmDomainDef) def = NULL;
+    guint count = 0;
 
-    return def ? spm_translate_in(document->text, &document->qemu, NULL) : NULL;
+    document->doc = spm_xml_parse(document->text, faults);
+    if (document->doc)
+        count = spm_translate_in_doc(document->doc, &document->qemu, faults);
+    /* stock XML is not translated, but it may be wrong as well */
+    if (document->doc && !count && !faults->len)
+        def = spm_translate_load(document->doc, &document->qemu, faults);
+    spm_cli_document_print_faults(document, faults);
+    if (faults->len)
+        return NULL;
+    return count ? spm_xml_format(document->doc) : g_strdup(document->text);
 }
 
 static char *

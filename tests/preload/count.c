@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Linked into a second build of the plugin: says on stderr what the plugin parses and formats, a line each
- * time, with a checksum of the text. */
+/* Linked into a second build of the plugin and of the command: says on stderr what they parse and format, a
+ * line each time, with a checksum of the text. */
 
 #include <stdio.h>
 
