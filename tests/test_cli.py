@@ -175,6 +175,13 @@ def test_help_lists_all_commands(virt_spm):
     assert options_in(done.stdout) == GENERAL
 
 
+def test_the_manual_has_all_commands_and_options():
+    manual = (ROOT / "docs/man/virt-spm.rst").read_text()
+    assert re.findall(r"^\| \*\*virt-spm\*\* \*\*([a-z]+)\*\*", manual, re.M) == [*OPTIONS]
+    options = manual.split("\nOPTIONS\n")[1].split("\nEXIT STATUS\n")[0]
+    assert set(re.findall(r"^\*\*(--[a-z-]+)\*\*", options, re.M)) == ALL | GENERAL
+
+
 @pytest.mark.parametrize("words", [["--version"], ["argv", "--version"], ["--version", "doctor"]])
 def test_version(words, virt_spm):
     done = virt_spm(*words)
