@@ -13,8 +13,10 @@ import part_daemon
 import part_document
 import part_emulator
 import part_guest
+import plot
 import table
-from lab import Lab
+from compare import Row
+from bench import Bench
 
 PARTS = {
     "control": part_api.control,
@@ -39,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help="measure this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="a fifth of the repetitions")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw all ratios to FILE")
     parser.add_argument("--rst", action="store_true", help="print the table of docs/performance.rst at the end")
     return parser.parse_args()
 
@@ -56,17 +59,26 @@ def machine() -> dict[str, str]:
             "load": f"{os.getloadavg()[1]:.1f}"}
 
 
+def report(rows: list[Row], options: argparse.Namespace) -> None:
+    """Write what the options ask for."""
+    if options.json:
+        options.json.write_text(table.as_json(rows, machine()))
+    if options.svg:
+        options.svg.write_text(plot.as_svg(rows))
+    if options.rst:
+        print(table.as_rst(rows, machine()))
+
+
 def main() -> int:
     options = arguments()
     print(table.heading(), flush=True)
-    with Lab(options.quick, lambda row: print(table.line(table.cells(row)), flush=True)) as lab:
-        for name in options.only or PARTS:
-            PARTS[name](lab)
-        rows = lab.rows
-    if options.json:
-        options.json.write_text(table.as_json(rows, machine()))
-    if options.rst:
-        print(table.as_rst(rows, machine()))
+    with Bench(options.quick, lambda row: print(table.line(table.cells(row)), flush=True)) as bench:
+        try:
+            for name in options.only or PARTS:
+                PARTS[name](bench)
+        finally:
+            # an interrupted run took time as well
+            report(bench.rows, options)
     return 0
 
 

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import document_cost
 import document_share
-from lab import Lab
+from bench import Bench
 
 KINDS = ("dimm", "override", "metadata")
 SIZES = (1 << 16, 1 << 20, 1 << 24)
 
 
-def sizes(lab: Lab) -> tuple[int, ...]:
+def sizes(bench: Bench) -> tuple[int, ...]:
     """The largest takes most of the time."""
-    return SIZES[:-1] if lab.quick else SIZES
+    return SIZES[:-1] if bench.quick else SIZES
 
 
-def growth(lab: Lab) -> None:
+def growth(bench: Bench) -> None:
     """CPU time of "virt-spm translate" for documents of n KiB, against xmllint reading them."""
     with tempfile.TemporaryDirectory(prefix="growth-") as folder:
         path = Path(folder) / "domain.xml"
         for kind in KINDS:
-            for size in sizes(lab):
+            for size in sizes(bench):
                 document_cost.write(path, kind, size)
-                lab.measure("growth", f"translate, {kind}", size >> 10, lambda: cpu(*document_cost.TRANSLATE, str(path)),
+                bench.measure("growth", f"translate, {kind}", size >> 10, lambda: cpu(*document_cost.TRANSLATE, str(path)),
                             lambda: cpu(*document_cost.READ, str(path)), times=3, against="xmllint")
 
 
@@ -33,13 +33,13 @@ def cpu(*command: str) -> float:
     return document_cost.cost(*command)[0] * 1e3
 
 
-def embedded(lab: Lab) -> None:
+def embedded(bench: Bench) -> None:
     """CPU time of a define of n KiB, which no protocol limits, in a process with the hypervisor embedded."""
     for kind in KINDS:
-        for size in sizes(lab):
+        for size in sizes(bench):
             spm = document_share.complete(document_cost.document(kind, size))
             dimm = document_share.stock(spm)
-            lab.measure("embedded", f"define, {kind}", size >> 10, lambda: define(spm, str(document_share.MODULE)),
+            bench.measure("embedded", f"define, {kind}", size >> 10, lambda: define(spm, str(document_share.MODULE)),
                         lambda: define(dimm, ""), times=3, warm_up=0)
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab import Lab
+from bench import Bench
 
 TOTAL_GIB = 1024
 NUMBERS = (1, 8, 64, 256)
@@ -21,15 +21,15 @@ MACHINE = ("-accel", "tcg", "-machine", "q35", "-cpu", "qemu64,phys-bits=46", "-
 DEVICES = {"spm": "spm-memory", "dimm": "pc-dimm"}
 
 
-def emulator(lab: Lab) -> None:
+def emulator(bench: Bench) -> None:
     """Start of the emulator with 1 TiB in n pieces, until its monitor answers."""
     with tempfile.NamedTemporaryFile(prefix="sparse-") as file:
         os.truncate(file.name, TOTAL_GIB << 30)
         for label, backend in BACKENDS.items():
             for number in NUMBERS:
-                spm, dimm = (list(command(lab.stack.emulator, model, backend, number, Path(file.name)))
+                spm, dimm = (list(command(bench.stack.emulator, model, backend, number, Path(file.name)))
                              for model in DEVICES)
-                lab.measure("emulator", f"start, {label}", number, lambda: start(spm), lambda: start(dimm), times=15)
+                bench.measure("emulator", f"start, {label}", number, lambda: start(spm), lambda: start(dimm), times=15)
 
 
 def command(program: Path, model: str, backend: str, number: int, file: Path) -> Iterator[str]:

@@ -14,7 +14,7 @@ import libvirt
 from compare import in_turns, row
 from domains import fit_domain
 from guest import Guest
-from lab import Lab, Side
+from bench import Bench, Side
 from shapes import domain
 
 HERE = Path(__file__).parent
@@ -24,20 +24,20 @@ MARKER = b"@@report"
 BOOT_SECONDS = 240
 
 
-def boot(lab: Lab) -> None:
+def boot(bench: Bench) -> None:
     """Boot of a guest, from its first instruction until its first line on the serial port."""
     for number in (1, 8, 32):
-        spm, dimm = (guest_domain(lab, side, model, number)
-                     for side, model in ((lab.ours, "spm"), (lab.stock, "dimm")))
-        lab.measure("boot", "until the guest's marker", number, lambda: boot_once(lab.ours, spm),
-                    lambda: boot_once(lab.stock, dimm), times=7, warm_up=0, unit="s")
+        spm, dimm = (guest_domain(bench, side, model, number)
+                     for side, model in ((bench.ours, "spm"), (bench.stock, "dimm")))
+        bench.measure("boot", "until the guest's marker", number, lambda: boot_once(bench.ours, spm),
+                    lambda: boot_once(bench.stock, dimm), times=7, warm_up=0, unit="s")
 
 
-def guest_domain(lab: Lab, side: Side, model: str, number: int) -> str:
+def guest_domain(bench: Bench, side: Side, model: str, number: int) -> str:
     """A domain of the test guest, whose memory devices Linux can use whole."""
-    text = domain(lab.stack.emulator, "guest", model, number, BLOCK_MIB)
+    text = domain(bench.stack.emulator, "guest", model, number, BLOCK_MIB)
     text = re.sub("\\s*<emulator>.*</emulator>", "", text)
-    return fit_domain(text, lab.stack, lab.stack.firmware, side.daemon.serial_path("guest"))
+    return fit_domain(text, bench.stack, bench.stack.firmware, side.daemon.serial_path("guest"))
 
 
 def boot_once(side: Side, text: str) -> float:
@@ -65,19 +65,19 @@ def await_marker(line: socket.socket) -> None:
         seen += data
 
 
-def bandwidth(lab: Lab) -> None:
+def bandwidth(bench: Bench) -> None:
     """Memory of a dax device in a guest against its RAM."""
     with tempfile.TemporaryDirectory(prefix="bandwidth-") as folder:
-        initrd = with_program(lab.stack.guest / "initrd", Path(folder))
-        text = guest_domain(lab, lab.ours, "spm", 1).replace(f">{lab.stack.guest}/initrd<", f">{initrd}<")
-        running = lab.ours.conn.createXML(text, libvirt.VIR_DOMAIN_START_PAUSED)
+        initrd = with_program(bench.stack.guest / "initrd", Path(folder))
+        text = guest_domain(bench, bench.ours, "spm", 1).replace(f">{bench.stack.guest}/initrd<", f">{initrd}<")
+        running = bench.ours.conn.createXML(text, libvirt.VIR_DOMAIN_START_PAUSED)
         try:
-            with Guest(lab.ours.daemon.serial_path("guest"), Path(folder) / "serial") as guest:
+            with Guest(bench.ours.daemon.serial_path("guest"), Path(folder) / "serial") as guest:
                 running.resume()
                 guest.boot()
                 # Linux would offer it to kmem first.
                 guest.run("echo dax0.0 >/sys/bus/dax/drivers/device_dax/new_id")
-                compare_memory(lab, guest)
+                compare_memory(bench, guest)
         finally:
             running.destroy()
 
@@ -95,12 +95,12 @@ def with_program(initrd: Path, folder: Path) -> Path:
     return result
 
 
-def compare_memory(lab: Lab, guest: Guest) -> None:
+def compare_memory(bench: Bench, guest: Guest) -> None:
     """Rows for filling, reading and copying. The CPU is emulated without KVM: only the ratio means something."""
     def taker(device: str) -> Callable[[], list[float]]:
         return lambda: [float(item) for item in guest.run(f"bandwidth {device} {BANDWIDTH_MIB}", 120).split()]
 
-    samples = in_turns((taker("/dev/dax0.0"), taker("-")), lab.times(15), warm_up=1)
+    samples = in_turns((taker("/dev/dax0.0"), taker("-")), bench.times(15), warm_up=1)
     for index, what in enumerate(("fill", "read", "copy")):
         columns = ([sample[index] for sample in one] for one in samples)
-        lab.add(row("bandwidth", f"{what} {BANDWIDTH_MIB} MiB of /dev/dax", 1, *columns, against="RAM"))
+        bench.add(row("bandwidth", f"{what} {BANDWIDTH_MIB} MiB of /dev/dax", 1, *columns, against="RAM"))

@@ -3,7 +3,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from compare import Row
 
@@ -41,16 +41,30 @@ def from_json(text: str) -> tuple[list[Row], dict[str, str]]:
 
 
 def as_rst(rows: Sequence[Row], machine: dict[str, str]) -> str:
-    """The table of docs/performance.rst: one line for each kind of row, with all its numbers."""
-    lines = ["Measured on " + "; ".join(f"{name}: {value}" for name, value in machine.items()) + ".", "",
-             ".. list-table::", "   :header-rows: 1", "",
-             *entry(("Measurement", "compared with", "n", "ratio", "of CPU time", "goal"))]
-    for (part, what, against, goal), items in grouped(rows).items():
-        lines += entry((f"{what} ({part})", against, "/".join(str(row.number) for row in items),
-                        "/".join(f"{row.ratio:.2f}" for row in items),
-                        "/".join("-" if row.cpu is None else f"{row.cpu:.2f}" for row in items),
-                        "" if goal is None else f"<= {goal:.2f}"))
-    return "\n".join(lines) + "\n"
+    """The table of docs/performance.rst: one line for each measurement, with the ratios of all its n."""
+    lines = [("part", "measurement", "against", "n", "without", "ratio", "goal")]
+    lines += [summary(items) for items in grouped(rows).values()]
+    return (f"Measured with {', '.join(f'{name} {value}' for name, value in machine.items())}.\n\n" + simple_table(lines))
+
+
+def summary(items: Sequence[Row]) -> tuple[str, ...]:
+    """One measurement."""
+    first = items[0]
+    return (first.part, first.what, first.against, joined(str(item.number) for item in items),
+            joined(f"{item.stock:.3g}" for item in items) + " " + first.unit,
+            joined(f"{item.ratio:.2f}" for item in items), "" if first.goal is None else f"{first.goal:.2f}")
+
+
+def joined(texts: Iterable[str]) -> str:
+    return "/".join(texts)
+
+
+def simple_table(lines: Sequence[Sequence[str]]) -> str:
+    """A table of reStructuredText, the first line its heading. A first cell must not be empty."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    rule = " ".join("=" * width for width in widths)
+    texts = [" ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    return "\n".join([rule, texts[0], rule, *texts[1:], rule]) + "\n"
 
 
 def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str, float | None], list[Row]]:
@@ -59,8 +73,3 @@ def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str, float | None], lis
     for row in rows:
         groups.setdefault((row.part, row.what, row.against, row.goal), []).append(row)
     return groups
-
-
-def entry(texts: Sequence[str]) -> list[str]:
-    """One row of a list-table."""
-    return [f"   {'* ' if i == 0 else '  '}- {text}".rstrip() for i, text in enumerate(texts)]

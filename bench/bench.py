@@ -25,7 +25,7 @@ class Side:
         return self.conn.defineXML(text)
 
 
-class Lab:
+class Bench:
     """What a part measures with. The daemons start when the first part needs them."""
 
     def __init__(self, quick: bool, show: Callable[[Row], None]):
@@ -34,7 +34,7 @@ class Lab:
         self._show, self._open = show, ExitStack()
         self.rows: list[Row] = []
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> "Bench":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -51,7 +51,7 @@ class Lab:
         return self.start(plugin=False)
 
     def start(self, plugin: bool) -> Side:
-        """Start one more daemon, which ends with the lab."""
+        """Start one more daemon, which ends with the bench."""
         return Side(self._open.enter_context(Daemon(self.stack, plugin=plugin)))
 
     def times(self, full: int) -> int:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What bench/run computes from its samples, and how it shows that: with canned numbers, and without a daemon."""
+
+import os
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from programs import ROOT
+
+sys.path.append(str(ROOT / "bench"))
+import compare  # noqa: E402
+import plot  # noqa: E402
+import shapes  # noqa: E402
+import table  # noqa: E402
+
+SVG = "{http://www.w3.org/2000/svg}"
+ROWS = [
+    compare.Row("spm", "define", 1, 1.1, 1.0, 1.1, 1.05, 1.15, goal=1.1, cpu=1.12),
+    compare.Row("spm", "define", 64, 4.5, 3.0, 1.5, 1.4, 1.6, goal=1.1),
+    compare.Row("boot", "until < & >", 8, 3.5, 3.5, 1.0, 0.9, 1.1, unit="s", against="RAM"),
+]
+LINES = """\
+part       what                            n      with   without       ratio        95 %    CPU   goal
+spm        define                          1     1.100     1.000 ms     1.10   1.05-1.15   1.12   1.10
+spm        define                         64     4.500     3.000 ms     1.50   1.40-1.60          1.10 missed
+boot       until < & >                     8     3.500     3.500 s      1.00   0.90-1.10
+"""
+RST = """\
+Measured with libvirt 11.3.0, cores 2.
+
+==== =========== ======= ==== ======= ========= ====
+part measurement against n    without ratio     goal
+==== =========== ======= ==== ======= ========= ====
+spm  define      DIMM    1/64 1/3 ms  1.10/1.50 1.10
+boot until < & > RAM     8    3.5 s   1.00
+==== =========== ======= ==== ======= ========= ====
+"""
+
+
+def test_samples_are_taken_in_turns():
+    order = []
+    samples = compare.in_turns((lambda: order.append("a") or 1.0, lambda: order.append("b") or 2.0), 4, warm_up=1)
+    assert "".join(order) == "ab" + "baabbaab"
+    assert samples == ([1.0] * 4, [2.0] * 4)
+
+
+def test_a_row_compares_medians():
+    row = compare.row("part", "what", 8, [2.0, 3.0, 100.0], [1.0, 2.0, 0.5], goal=2.0)
+    assert (row.ours, row.stock, row.ratio) == (3.0, 1.0, 3.0)
+    assert row.low <= row.ratio <= row.high
+
+
+def test_without_noise_there_is_no_interval():
+    row = compare.row("part", "what", 8, [3.0] * 9, [2.0] * 9)
+    assert (row.low, row.ratio, row.high) == (1.5, 1.5, 1.5)
+
+
+def test_a_goal_is_missed_only_when_noise_does_not_explain_it():
+    assert [row.missed for row in ROWS] == [False, True, False]
+
+
+def test_time_on_the_wall_and_on_the_cpu():
+    def work():
+        while compare.time.process_time() < end:
+            pass
+
+    clock = compare.cpu_clock(os.getpid())
+    end = compare.time.process_time() + 0.02
+    wall, cpu = compare.timed(work, clock)
+    assert wall >= 19 and 15 <= cpu < 200
+
+
+def test_the_table():
+    assert [table.heading(), *(table.line(table.cells(row)) for row in ROWS)] == LINES.splitlines()
+
+
+def test_the_table_of_the_documentation():
+    assert table.as_rst(ROWS, {"libvirt": "11.3.0", "cores": "2"}) == RST
+
+
+def test_json_has_everything():
+    assert table.from_json(table.as_json(ROWS, {"cores": "2"})) == (ROWS, {"cores": "2"})
+
+
+def test_the_plot_has_a_panel_for_each_measurement():
+    root = ET.fromstring(plot.as_svg(ROWS))
+    panels = root.findall(f"{SVG}g")
+    assert [panel.find(f"{SVG}text").text for panel in panels] == ["spm: define", "boot: until < & >"]
+    assert [len(panel.findall(f"{SVG}circle")) for panel in panels] == [2, 1]
+    assert [len(panel.findall(f"{SVG}path[@class='goal']")) for panel in panels] == [1, 0]
+
+
+def test_the_plot_of_nothing():
+    assert not ET.fromstring(plot.as_svg([])).findall(f"{SVG}g")
+
+
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 60.0])
+def test_everything_is_inside_its_panel(ratio):
+    row = compare.Row("part", "what", 1, ratio, 1.0, ratio, ratio / 2, ratio * 2, goal=1.5)
+    panel = ET.fromstring(plot.as_svg([row])).find(f"{SVG}g")
+    circle = panel.find(f"{SVG}circle")
+    assert plot.LEFT < float(circle.get("cx")) < plot.WIDTH - plot.RIGHT
+    assert plot.TOP <= float(circle.get("cy")) <= plot.HEIGHT - plot.BOTTOM
+
+
+@pytest.mark.parametrize("number", [0, 1, 200])
+@pytest.mark.parametrize("model", ["spm", "dimm"])
+def test_the_domains_are_valid(model, number, virt_spm, tmp_path):
+    """Only those with SPM are libvirt-spm's to judge; of all, the memory adds up."""
+    text = shapes.domain(tmp_path / "qemu", "name", model, number)
+    root = ET.fromstring(text)
+    parts = [*root.findall("cpu/numa/cell"), *root.findall("devices/memory/target/size")]
+    sizes = [int(part.get("memory") or part.text) for part in parts]
+    assert sum(sizes) == int(root.findtext("memory"))
+    done = virt_spm("validate", "--libvirt-version", "11.3.0", "-", text=text)
+    assert (done.returncode, done.stderr) == (0, "")
