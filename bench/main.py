@@ -14,6 +14,7 @@ import part_document
 import part_emulator
 import part_guest
 import plot
+import shares
 import table
 from compare import Row
 from bench import Bench
@@ -40,6 +41,8 @@ def arguments() -> argparse.Namespace:
         epilog="Parts: " + "; ".join(f"{name} - {first_sentence(part.__doc__)}" for name, part in PARTS.items()))
     parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help="measure this part; repeatable")
     parser.add_argument("--quick", action="store_true", help="a fifth of the repetitions")
+    parser.add_argument("--profile", action="store_true",
+                        help="print where the daemon's CPU time goes (needs perf), and measure nothing but --only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw all ratios to FILE")
     parser.add_argument("--rst", action="store_true", help="print the table of docs/performance.rst at the end")
@@ -74,8 +77,10 @@ def main() -> int:
     print(table.heading(), flush=True)
     with Bench(options.quick, lambda row: print(table.line(table.cells(row)), flush=True)) as bench:
         try:
-            for name in options.only or PARTS:
+            for name in options.only or ([] if options.profile else PARTS):
                 PARTS[name](bench)
+            if options.profile:
+                shares.profile(bench)
         finally:
             # an interrupted run took time as well
             report(bench.rows, options)

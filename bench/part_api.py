@@ -66,11 +66,11 @@ def compare_document(bench: Bench, part: str, number: int, texts: Sequence[str],
                      sides: tuple[Side, Side] | None = None, names: Sequence[str] = (), **more: object) -> None:
     """Define, then show, one document on each side, with the module on the first unless told otherwise."""
     one, other = sides or (bench.ours, bench.stock)
-    bench.compare(part, "define", number, lambda: one.define(texts[0]), lambda: other.define(texts[1]), goal=goals[0],
-                sides=(one, other), **more)
+    bench.compare(part, "define", number, lambda: one.define(texts[0]), lambda: other.define(texts[1]), times=100,
+                goal=goals[0], sides=(one, other), **more)
     x, y = (side.conn.lookupByName(name) for side, name in zip((one, other), names or (part, part)))
-    bench.compare(part, "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE), goal=goals[1],
-                sides=(one, other), **more)
+    bench.compare(part, "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE), times=300,
+                goal=goals[1], sides=(one, other), **more)
     x.undefine()
     y.undefine()
 

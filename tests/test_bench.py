@@ -12,6 +12,7 @@ sys.path.append(str(ROOT / "bench"))
 import compare  # noqa: E402
 import plot  # noqa: E402
 import shapes  # noqa: E402
+import stacks  # noqa: E402
 import table  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -115,3 +116,38 @@ def test_the_domains_are_valid(model, number, virt_spm, tmp_path):
     assert sum(sizes) == int(root.findtext("memory"))
     done = virt_spm("validate", "--libvirt-version", "11.3.0", "-", text=text)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+PERF = """\
+rpc-libvirtd
+\t    1 malloc (/usr/lib/libc.so.6)
+\t    2 xmlNewNode (/usr/lib/libxml2.so.2)
+\t    3 spm_xml_new (inlined)
+\t    4 spm_xml_add (/build/src/libvirt-spm.so)
+\t    5 virDomainDefineXML (/build/src/libvirt-spm.so)
+\t    6 [unknown] (/usr/sbin/libvirtd)
+
+rpc-libvirtd
+\t    7 virDomainDefineXML (/usr/lib/libvirt.so.0)
+\t    8 virDomainDefineXML (/build/src/libvirt-spm.so)
+\t    9 [unknown] (/usr/sbin/libvirtd)
+
+libvirtd
+\t    a poll (/usr/lib/libc.so.6)
+
+libvirtd
+\t    b poll (/usr/lib/libc.so.6)
+"""
+
+
+def test_samples_are_divided_between_libvirt_and_the_module():
+    assert [stacks.place(stack) for stack in stacks.samples(PERF)] == [
+        "the module", "libvirt: virDomainDefineXML", *["libvirt: RPC and threads"] * 2]
+
+
+def test_the_table_of_shares():
+    assert list(stacks.table(list(stacks.samples(PERF)), 100.0))[:3] == [
+        "     50.0  50.0 %  libvirt: RPC and threads", "     25.0  25.0 %  the module",
+        "     25.0  25.0 %  libvirt: virDomainDefineXML"]
+    assert {line.split()[-1] for line in list(stacks.table(list(stacks.samples(PERF)), 100.0))[3:]} == {
+        "spm_xml_new", "spm_xml_add", "virDomainDefineXML"}
