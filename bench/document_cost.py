@@ -2,12 +2,13 @@
 """What a document costs: document_cost.py [KIND...]. SPM_BUILD names another build than build/.
 
 Each kind is an element that can be repeated. For each kind, this makes documents of 1 KiB to 16 MiB, each four times as
-large as the one before. It prints the seconds of CPU time and the MiB of memory that virt-spm takes to validate, translate
-and translate them back, and that xmllint takes to read the same text; libvirt reads it as well and does more. A column
-that grows faster than the documents is not linear. The ratio compares the most expensive of the three with xmllint.
+large as the one before. It prints the seconds of CPU time and the MiB of memory that virt-spm takes to validate,
+translate and translate them back, and that xmllint takes to read the same text; libvirt reads it as well and does more.
+A column that grows faster than the documents is not linear. The ratio compares the most expensive of the three with
+xmllint.
 
-virt-spm reads a document twice when it translates: once to list its faults, and once as the daemon does. bench/run measures
-a few of these kinds."""
+virt-spm reads a document twice when it translates: once to list its faults, and once as the daemon does. bench/run
+measures a few of these kinds."""
 
 import os
 import pathlib

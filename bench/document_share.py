@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the module adds to libvirt's own cost of a document: document_share.py [KIND...], as root inside scripts/sandbox.
+"""What the module adds to libvirt's own cost of a document: document_share.py [KIND...], as root inside
+scripts/sandbox.
 
-For each kind of document_cost.py, this gives virDomainDefineXML() documents of three sizes, up to 16 MiB, in a process with
-the hypervisor embedded, where no protocol limits them: with SPM and the module preloaded, and with a DIMM in place of the SPM
-and without the module. It prints the CPU seconds of that call and the MiB by which the process grew at most, whether the
-call failed or not, and what the module adds as a fraction of stock libvirt's cost. A fraction below 1.00 is less than
-libvirt's own cost. SPM_BUILD names another build than build/, SPM_QEMU an emulator. bench/run measures a few of these."""
+For each kind of document_cost.py, this gives virDomainDefineXML() documents of three sizes, up to 16 MiB, in a process
+with the hypervisor embedded, where no protocol limits them: with SPM and the module preloaded, and with a DIMM in place
+of the SPM and without the module. It prints the CPU seconds of that call and the MiB by which the process grew at most,
+whether the call failed or not, and what the module adds as a fraction of stock libvirt's cost. A fraction below 1.00 is
+less than libvirt's own cost. SPM_BUILD names another build than build/, SPM_QEMU an emulator. bench/run measures a few
+of these."""
 
 import os
 import pathlib

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Load a libvirtd with many clients at once: load.py URI THREADS CALLS DOMAIN.xml...
 
-Each thread opens its own connection. For each document it defines a domain of its own, dumps it, asks for its command line,
-and undefines it, until all threads together have made CALLS calls. This prints the calls, the errors, the seconds and the
-calls per second. The thread's number is appended to the name in a document, and a UUID is left out."""
+Each thread opens its own connection. For each document it defines a domain of its own, dumps it, asks for its command
+line, and undefines it, until all threads together have made CALLS calls. This prints the calls, the errors, the seconds
+and the calls per second. The thread's number is appended to the name in a document, and a UUID is left out."""
 
 import collections
 import re

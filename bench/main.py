@@ -5,6 +5,7 @@ import argparse
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import libvirt
@@ -45,7 +46,10 @@ def arguments() -> argparse.Namespace:
                         help="print where the daemon's CPU time goes (needs perf), and measure nothing but --only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw all ratios to FILE")
-    parser.add_argument("--rst", action="store_true", help="print the table of docs/performance.rst at the end")
+    parser.add_argument("--rst", action="store_true",
+                        help="print the table of docs/performance.rst; the other one goes to standard error")
+    parser.add_argument("--read", type=Path, metavar="FILE",
+                        help="show the numbers that an earlier run wrote with --json, and measure nothing")
     return parser.parse_args()
 
 
@@ -62,28 +66,44 @@ def machine() -> dict[str, str]:
             "load": f"{os.getloadavg()[1]:.1f}"}
 
 
-def report(rows: list[Row], options: argparse.Namespace) -> None:
+def report(rows: list[Row], machine: dict[str, str], options: argparse.Namespace) -> None:
     """Write what the options ask for."""
     if options.json:
-        options.json.write_text(table.as_json(rows, machine()))
+        options.json.write_text(table.as_json(rows, machine))
     if options.svg:
         options.svg.write_text(plot.as_svg(rows))
     if options.rst:
-        print(table.as_rst(rows, machine()))
+        print(table.as_rst(rows, machine))
 
 
-def main() -> int:
-    options = arguments()
-    print(table.heading(), flush=True)
-    with Bench(options.quick, lambda row: print(table.line(table.cells(row)), flush=True)) as bench:
+def measure(options: argparse.Namespace, show: Callable[[Row], None]) -> None:
+    """Run the parts, and report what they measured even if one is interrupted."""
+    conditions = machine()
+    with Bench(options.quick, show) as bench:
         try:
             for name in options.only or ([] if options.profile else PARTS):
                 PARTS[name](bench)
             if options.profile:
                 shares.profile(bench)
         finally:
-            # an interrupted run took time as well
-            report(bench.rows, options)
+            report(bench.rows, conditions, options)
+
+
+def main() -> int:
+    options = arguments()
+    output = sys.stderr if options.rst else sys.stdout
+
+    def show(row: Row) -> None:
+        print(table.line(table.cells(row)), file=output, flush=True)
+
+    print(table.heading(), file=output, flush=True)
+    if not options.read:
+        measure(options, show)
+        return 0
+    rows, read_machine = table.from_json(options.read.read_text())
+    for row in rows:
+        show(row)
+    report(rows, read_machine, options)
     return 0
 
 

@@ -62,8 +62,9 @@ def stored_document(bench: Bench, name: str, number: int) -> str:
     return text
 
 
-def compare_document(bench: Bench, part: str, number: int, texts: Sequence[str], goals: Sequence[float | None] = (None, None),
-                     sides: tuple[Side, Side] | None = None, names: Sequence[str] = (), **more: object) -> None:
+def compare_document(bench: Bench, part: str, number: int, texts: Sequence[str],
+                     goals: Sequence[float | None] = (None, None), sides: tuple[Side, Side] | None = None,
+                     names: Sequence[str] = (), **more: object) -> None:
     """Define, then show, one document on each side, with the module on the first unless told otherwise."""
     one, other = sides or (bench.ours, bench.stock)
     bench.compare(part, "define", number, lambda: one.define(texts[0]), lambda: other.define(texts[1]), times=100,

@@ -24,8 +24,9 @@ def growth(bench: Bench) -> None:
         for kind in KINDS:
             for size in sizes(bench):
                 document_cost.write(path, kind, size)
-                bench.measure("growth", f"translate, {kind}", size >> 10, lambda: cpu(*document_cost.TRANSLATE, str(path)),
-                            lambda: cpu(*document_cost.READ, str(path)), times=3, against="xmllint")
+                bench.measure("growth", f"translate, {kind}", size >> 10,
+                              lambda: cpu(*document_cost.TRANSLATE, str(path)),
+                              lambda: cpu(*document_cost.READ, str(path)), times=3, against="xmllint")
 
 
 def cpu(*command: str) -> float:
@@ -40,7 +41,7 @@ def embedded(bench: Bench) -> None:
             spm = document_share.complete(document_cost.document(kind, size))
             dimm = document_share.stock(spm)
             bench.measure("embedded", f"define, {kind}", size >> 10, lambda: define(spm, str(document_share.MODULE)),
-                        lambda: define(dimm, ""), times=3, warm_up=0)
+                          lambda: define(dimm, ""), times=3, warm_up=0)
 
 
 def define(text: str, preload: str) -> float:

@@ -16,8 +16,8 @@ NUMBERS = (1, 8, 64, 256)
 # Far more memory than a host has: nothing of it is reserved or touched.
 BACKENDS = {"reserve=off": "memory-backend-ram,reserve=off", "a shared sparse file": "memory-backend-file,share=on"}
 MACHINE = ("-accel", "tcg", "-machine", "q35", "-cpu", "qemu64,phys-bits=46", "-m", "512M,slots=256,maxmem=2T",
-           "-object", "memory-backend-ram,id=ram,size=512M", "-numa", "node,memdev=ram,cpus=0", "-numa", "node,nodeid=1",
-           "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
+           "-object", "memory-backend-ram,id=ram,size=512M", "-numa", "node,memdev=ram,cpus=0",
+           "-numa", "node,nodeid=1", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
 DEVICES = {"spm": "spm-memory", "dimm": "pc-dimm"}
 
 

@@ -83,10 +83,11 @@ def bandwidth(bench: Bench) -> None:
 
 
 def with_program(initrd: Path, folder: Path) -> Path:
-    """The guest's initramfs with the program of bench/guest behind it: the kernel unpacks one archive after the other."""
+    """The guest's initramfs and after it another with the program of bench/guest: the kernel unpacks both."""
     root, result = folder / "root", folder / "initrd"
     (root / "bin").mkdir(parents=True)
-    subprocess.run(["gcc", "-O2", "-static", "-s", "-o", root / "bin/bandwidth", HERE / "guest/bandwidth.c"], check=True)
+    subprocess.run(["gcc", "-O2", "-static", "-s", "-o", root / "bin/bandwidth", HERE / "guest/bandwidth.c"],
+                   check=True)
     archive = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=root, input=b"bin/bandwidth\n",
                              stdout=subprocess.PIPE, check=True).stdout
     shutil.copy(initrd, result)

@@ -29,8 +29,8 @@ def as_svg(rows: Sequence[Row]) -> str:
     panels = [f'<g transform="translate({index % COLUMNS * WIDTH} {index // COLUMNS * HEIGHT})">\n'
               + "\n".join(panel(items)) + "\n</g>" for index, items in enumerate(groups)]
     width, height = WIDTH * COLUMNS, HEIGHT * max(lines, 1)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">\n'
-            f'<style>\n{STYLE}</style>\n<rect width="{width}" height="{height}" fill="#fff"/>\n'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+            f'height="{height}">\n<style>\n{STYLE}</style>\n<rect width="{width}" height="{height}" fill="#fff"/>\n'
             + "\n".join(panels) + "\n</svg>\n")
 
 

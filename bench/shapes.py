@@ -40,7 +40,7 @@ BARE_CELL = "      <cell id='1' memory='0' unit='KiB'/>\n"
 
 
 def domain(emulator: Path, name: str, model: str, number: int, size: int = DEVICE_MIB) -> str:
-    """A domain with that many memory devices of that size in MiB: SPM in a cell of its own, a DIMM in that of the RAM."""
+    """A domain with that many memory devices of that size in MiB: SPM in its own cell, a DIMM in that of the RAM."""
     spm = model == "spm"
     device = DEVICE.format(model=model, size=size, node=1 if spm else 0)
     return DOMAIN.format(

@@ -44,15 +44,21 @@ def as_rst(rows: Sequence[Row], machine: dict[str, str]) -> str:
     """The table of docs/performance.rst: one line for each measurement, with the ratios of all its n."""
     lines = [("part", "measurement", "against", "n", "without", "ratio", "goal")]
     lines += [summary(items) for items in grouped(rows).values()]
-    return (f"Measured with {', '.join(f'{name} {value}' for name, value in machine.items())}.\n\n" + simple_table(lines))
+    conditions = ", ".join(f"{name} {value}" for name, value in machine.items())
+    return f"Measured with {conditions}.\n\n" + simple_table(lines)
 
 
 def summary(items: Sequence[Row]) -> tuple[str, ...]:
     """One measurement."""
     first = items[0]
     return (first.part, first.what, first.against, joined(str(item.number) for item in items),
-            joined(f"{item.stock:.3g}" for item in items) + " " + first.unit,
+            joined(short(item.stock) for item in items) + " " + first.unit,
             joined(f"{item.ratio:.2f}" for item in items), "" if first.goal is None else f"{first.goal:.2f}")
+
+
+def short(number: float) -> str:
+    """Three digits, or all of those before the point."""
+    return f"{number:.0f}" if number >= 1000 else f"{number:.3g}"
 
 
 def joined(texts: Iterable[str]) -> str:

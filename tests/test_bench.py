@@ -2,6 +2,7 @@
 """What bench/run computes from its samples, and how it shows that: with canned numbers, and without a daemon."""
 
 import os
+import re
 import sys
 import xml.etree.ElementTree as ET
 
@@ -80,6 +81,10 @@ def test_the_table_of_the_documentation():
     assert table.as_rst(ROWS, {"libvirt": "11.3.0", "cores": "2"}) == RST
 
 
+def test_numbers_of_the_documentation_are_short():
+    assert [table.short(number) for number in (0.12345, 1.0, 98.76, 1234.5)] == ["0.123", "1", "98.8", "1234"]
+
+
 def test_json_has_everything():
     assert table.from_json(table.as_json(ROWS, {"cores": "2"})) == (ROWS, {"cores": "2"})
 
@@ -151,3 +156,12 @@ def test_the_table_of_shares():
         "     25.0  25.0 %  libvirt: virDomainDefineXML"]
     assert {line.split()[-1] for line in list(stacks.table(list(stacks.samples(PERF)), 100.0))[3:]} == {
         "spm_xml_new", "spm_xml_add", "virDomainDefineXML"}
+
+
+def test_the_documentation_explains_every_part():
+    parts = re.findall(r'^    "(\w+)": part_\w+\.', (ROOT / "bench/main.py").read_text(), re.M)
+    before, results, after = re.split(r"^\.\. (?:end of the )?table$", (ROOT / "docs/performance.rst").read_text(),
+                                      flags=re.M)
+    assert len(parts) > 5
+    assert not [part for part in parts if not re.search(rf"^{part} ", results, re.M)]
+    assert not [part for part in parts if not re.search(rf"\b{part}\b", before + after)]
