@@ -36,7 +36,7 @@ typedef struct {
 
 /* QEMU's names of the memory policies; a mode that is not here is left to cgroups. */
 static const char *
-spm_policy(const char *mode)
+spm_argv_policy(const char *mode)
 {
     static const struct {
         const char *mode;
@@ -55,8 +55,8 @@ spm_policy(const char *mode)
 }
 
 static void
-spm_backend_init(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDef *spm,
-                 const SpmQemuOptions *options)
+spm_argv_backend_init(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDef *spm,
+                      const SpmQemuOptions *options)
 {
     static const SpmCellDef no_cell = { 0 };
     unsigned int id = spm_qemu_carrier_cell(def, spm, options);
@@ -70,11 +70,11 @@ spm_backend_init(SpmBackend *backend, const SpmDomainDef *def, const SpmMemoryDe
     /* a file is filled before the guest starts, except a real persistent memory, which would wear */
     backend->prealloc = def->backing.immediate || backend->pagesize || (spm->path && !spm->pmem);
     backend->nodemask = spm->nodemask ? spm->nodemask : policy->nodeset;
-    backend->policy = spm_policy(policy->mode ? policy->mode : "strict");
+    backend->policy = spm_argv_policy(policy->mode ? policy->mode : "strict");
 }
 
 static void
-spm_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
+spm_argv_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
 {
     JsonArray *array = json_array_new();
     SpmCpuset nodes;
@@ -88,7 +88,7 @@ spm_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
 }
 
 static char *
-spm_json_format(JsonObject *json)
+spm_argv_json_format(JsonObject *json)
 {
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autoptr(JsonNode) root = json_node_init_object(json_node_alloc(), json);
@@ -98,7 +98,7 @@ spm_json_format(JsonObject *json)
 }
 
 static const char *
-spm_backend_type(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
+spm_argv_backend_type(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
 {
     const char *source = def->backing.source;
 
@@ -111,7 +111,7 @@ spm_backend_type(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBack
 
 /* The part of a domain's name that libvirt uses in paths (virDomainDefGetShortName). */
 static char *
-spm_short_name(const SpmDomainDef *def)
+spm_argv_short_name(const SpmDomainDef *def)
 {
     const char *name = def->name ? def->name : "", *end = name;
 
@@ -121,9 +121,9 @@ spm_short_name(const SpmDomainDef *def)
 }
 
 static char *
-spm_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
+spm_argv_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
 {
-    g_autofree char *name = spm_short_name(def);
+    g_autofree char *name = spm_argv_short_name(def);
 
     if (spm->path)
         return g_strdup(spm->path);
@@ -134,8 +134,8 @@ spm_backend_path(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBack
 }
 
 static void
-spm_backend_add_source(JsonObject *json, const char *type, const SpmDomainDef *def, const SpmMemoryDef *spm,
-                       const SpmBackend *backend)
+spm_argv_backend_add_source(JsonObject *json, const char *type, const SpmDomainDef *def,
+                            const SpmMemoryDef *spm, const SpmBackend *backend)
 {
     if (strcmp(type, "memory-backend-memfd") == 0) {
         if (backend->pagesize) {
@@ -143,7 +143,7 @@ spm_backend_add_source(JsonObject *json, const char *type, const SpmDomainDef *d
             json_object_set_int_member(json, "hugetlbsize", (gint64)(backend->pagesize * 1024));
         }
     } else if (strcmp(type, "memory-backend-file") == 0) {
-        g_autofree char *path = spm_backend_path(def, spm, backend);
+        g_autofree char *path = spm_argv_backend_path(def, spm, backend);
 
         json_object_set_string_member(json, "mem-path", path);
         if (!spm->path && backend->discard)
@@ -156,15 +156,15 @@ spm_backend_add_source(JsonObject *json, const char *type, const SpmDomainDef *d
 }
 
 static char *
-spm_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
+spm_argv_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBackend *backend)
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *id = g_strdup_printf("mem%s", spm->alias);
-    const char *type = spm_backend_type(def, spm, backend);
+    const char *type = spm_argv_backend_type(def, spm, backend);
 
     json_object_set_string_member(json, "qom-type", type);
     json_object_set_string_member(json, "id", id);
-    spm_backend_add_source(json, type, def, spm, backend);
+    spm_argv_backend_add_source(json, type, def, spm, backend);
     if (backend->prealloc)
         json_object_set_boolean_member(json, "prealloc", TRUE);
     if (def->backing.threads)
@@ -175,7 +175,7 @@ spm_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBac
     if (spm->pmem)
         json_object_set_boolean_member(json, "pmem", TRUE);
     if (backend->nodemask && backend->policy) {
-        spm_json_set_nodes(json, "host-nodes", backend->nodemask);
+        spm_argv_json_set_nodes(json, "host-nodes", backend->nodemask);
         json_object_set_string_member(json, "policy", backend->policy);
     }
     if (backend->nodemask && backend->prealloc) {
@@ -183,26 +183,26 @@ spm_backend_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmBac
 
         json_object_set_string_member(json, "prealloc-context", context);
     }
-    return spm_json_format(json);
+    return spm_argv_json_format(json);
 }
 
 /* The threads that fill a backend are bound to the nodes on which it lies. */
 static char *
-spm_thread_context_build(const SpmMemoryDef *spm, const SpmBackend *backend)
+spm_argv_thread_context_build(const SpmMemoryDef *spm, const SpmBackend *backend)
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *id = g_strdup_printf("tc-mem%s", spm->alias);
 
     json_object_set_string_member(json, "qom-type", "thread-context");
     json_object_set_string_member(json, "id", id);
-    spm_json_set_nodes(json, "node-affinity", backend->nodemask);
-    return spm_json_format(json);
+    spm_argv_json_set_nodes(json, "node-affinity", backend->nodemask);
+    return spm_argv_json_format(json);
 }
 
 /* One property that the user's <qemu:override> sets, by libvirt's types. libvirt puts an overridden property
  * after those that it leaves alone. */
 static void
-spm_device_override(JsonObject *json, const SpmQemuSetting *setting)
+spm_argv_device_override(JsonObject *json, const SpmQemuSetting *setting)
 {
     const char *name = setting->name, *type = setting->type, *value = setting->value;
 
@@ -219,7 +219,7 @@ spm_device_override(JsonObject *json, const SpmQemuSetting *setting)
 }
 
 static char *
-spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+spm_argv_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
@@ -233,11 +233,11 @@ spm_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemu
     if (spm->has_base)
         json_object_set_int_member(json, "addr", (gint64)spm->base);
     for (guint i = 0; i < settings->len; i++)
-        spm_device_override(json, g_ptr_array_index(settings, i));
+        spm_argv_device_override(json, g_ptr_array_index(settings, i));
     json_object_set_string_member(json, "driver", options->device);
     if (!same_cell)
         json_object_set_int_member(json, "node", spm->cell);
-    return spm_json_format(json);
+    return spm_argv_json_format(json);
 }
 
 static void
@@ -264,11 +264,11 @@ spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options)
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
         SpmBackend backend;
 
-        spm_backend_init(&backend, def, spm, options);
+        spm_argv_backend_init(&backend, def, spm, options);
         if (backend.nodemask && backend.prealloc)
-            spm_argv_add(argv, "-object", spm_thread_context_build(spm, &backend));
-        spm_argv_add(argv, "-object", spm_backend_build(def, spm, &backend));
-        spm_argv_add(argv, "-device", spm_device_build(def, spm, options));
+            spm_argv_add(argv, "-object", spm_argv_thread_context_build(spm, &backend));
+        spm_argv_add(argv, "-object", spm_argv_backend_build(def, spm, &backend));
+        spm_argv_add(argv, "-device", spm_argv_device_build(def, spm, options));
     }
     g_ptr_array_add(argv, NULL);
     return (GStrv)g_ptr_array_free(argv, FALSE);

@@ -59,7 +59,7 @@ spm_libvirt_version_name(unsigned long version)
 }
 
 static gssize
-spm_device_index(const char *device)
+spm_qemu_device_index(const char *device)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(spm_devices); i++) {
         if (strcmp(spm_devices[i].name, device) == 0)
@@ -91,7 +91,7 @@ spm_qemu_device_name(gsize index)
 const char *
 spm_qemu_device_find(const char *device)
 {
-    gssize index = spm_device_index(device);
+    gssize index = spm_qemu_device_index(device);
 
     return index >= 0 ? spm_devices[index].name : NULL;
 }
@@ -120,7 +120,7 @@ spm_qemu_set_no_device(GError **error, SpmErrorCode code, const char *emulator)
 gboolean
 spm_qemu_device_moves_contents(const char *device)
 {
-    return spm_devices[spm_device_index(device)].moves_contents;
+    return spm_devices[spm_qemu_device_index(device)].moves_contents;
 }
 
 /**

@@ -24,7 +24,7 @@ spm_qemu_ns(void)
 
 /* Notes that the first @length bytes of @prefix are "qemu" (0) or "qemuN" (N), if they are. */
 static void
-spm_take_prefix(GArray *taken, const char *prefix, size_t length)
+spm_qemu_ns_take_prefix(GArray *taken, const char *prefix, size_t length)
 {
     guint64 number = 0;
 
@@ -41,37 +41,37 @@ spm_take_prefix(GArray *taken, const char *prefix, size_t length)
 
 /* A prefix that nobody declares is part of the name for libxml2; declared, it would mean something. */
 static void
-spm_take_undeclared_prefix(GArray *taken, const xmlNs *ns, const xmlChar *name)
+spm_qemu_ns_take_undeclared_prefix(GArray *taken, const xmlNs *ns, const xmlChar *name)
 {
     const char *colon = ns ? NULL : strchr((const char *)name, ':');
 
     if (colon)
-        spm_take_prefix(taken, (const char *)name, (size_t)(colon - (const char *)name));
+        spm_qemu_ns_take_prefix(taken, (const char *)name, (size_t)(colon - (const char *)name));
 }
 
 /* The prefixes that, declared by @domain, would change what something in it means: those that are in scope,
  * and those that are used without being declared. */
 static GArray *
-spm_taken_prefixes(xmlNodePtr domain)
+spm_qemu_ns_taken_prefixes(xmlNodePtr domain)
 {
     GArray *taken = g_array_new(FALSE, FALSE, sizeof(guint64));
 
     for (xmlNodePtr node = domain; node && node->type == XML_ELEMENT_NODE; node = node->parent) {
         for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
             if (ns->prefix)
-                spm_take_prefix(taken, (const char *)ns->prefix, strlen((const char *)ns->prefix));
+                spm_qemu_ns_take_prefix(taken, (const char *)ns->prefix, strlen((const char *)ns->prefix));
         }
     }
     for (xmlNodePtr node = domain; node; node = spm_xml_walk(node, domain)) {
-        spm_take_undeclared_prefix(taken, node->ns, node->name);
+        spm_qemu_ns_take_undeclared_prefix(taken, node->ns, node->name);
         for (xmlAttrPtr attr = node->properties; attr; attr = attr->next)
-            spm_take_undeclared_prefix(taken, attr->ns, attr->name);
+            spm_qemu_ns_take_undeclared_prefix(taken, attr->ns, attr->name);
     }
     return taken;
 }
 
 static gint
-spm_compare_numbers(gconstpointer a, gconstpointer b)
+spm_qemu_ns_compare_numbers(gconstpointer a, gconstpointer b)
 {
     guint64 one = *(const guint64 *)a, other = *(const guint64 *)b;
 
@@ -80,12 +80,12 @@ spm_compare_numbers(gconstpointer a, gconstpointer b)
 
 /* "qemu", or else the first of qemu1, qemu2 and so on that is free. */
 static char *
-spm_free_prefix(xmlNodePtr domain)
+spm_qemu_ns_free_prefix(xmlNodePtr domain)
 {
-    g_autoptr(GArray) taken = spm_taken_prefixes(domain);
+    g_autoptr(GArray) taken = spm_qemu_ns_taken_prefixes(domain);
     guint64 free = 0;
 
-    g_array_sort(taken, spm_compare_numbers);
+    g_array_sort(taken, spm_qemu_ns_compare_numbers);
     for (guint i = 0; i < taken->len; i++) {
         if (g_array_index(taken, guint64, i) == free)
             free++;
@@ -104,7 +104,7 @@ xmlNsPtr
 spm_qemu_ns_ensure(xmlNodePtr domain)
 {
     xmlNsPtr ns = xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
-    g_autofree char *prefix = ns ? NULL : spm_free_prefix(domain);
+    g_autofree char *prefix = ns ? NULL : spm_qemu_ns_free_prefix(domain);
 
     if (!ns)
         ns = xmlNewNs(domain, BAD_CAST SPM_QEMU_NAMESPACE, BAD_CAST prefix);
@@ -114,7 +114,7 @@ spm_qemu_ns_ensure(xmlNodePtr domain)
 }
 
 static gboolean
-spm_namespace_is_used(xmlNodePtr domain, const xmlNs *ns)
+spm_qemu_ns_namespace_is_used(xmlNodePtr domain, const xmlNs *ns)
 {
     for (xmlNodePtr node = domain; node; node = spm_xml_walk(node, domain)) {
         if (node->ns == ns)
@@ -138,7 +138,7 @@ spm_qemu_ns_drop(xmlNodePtr domain)
 {
     xmlNsPtr ns = xmlSearchNsByHref(domain->doc, domain, BAD_CAST SPM_QEMU_NAMESPACE);
 
-    if (!ns || spm_namespace_is_used(domain, ns))
+    if (!ns || spm_qemu_ns_namespace_is_used(domain, ns))
         return;
     for (xmlNsPtr *link = &domain->nsDef; *link; link = &(*link)->next) {
         if (*link == ns) {
@@ -170,7 +170,7 @@ spm_qemu_property_name(SpmQemuProperty property)
 
 /* The entry for @alias, which is created if needed. */
 static SpmQemuOverride *
-spm_ensure_override(GTree *overrides, const char *alias)
+spm_qemu_ns_ensure_override(GTree *overrides, const char *alias)
 {
     SpmQemuOverride *found = g_tree_lookup(overrides, alias);
 
@@ -182,7 +182,7 @@ spm_ensure_override(GTree *overrides, const char *alias)
 }
 
 static void
-spm_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
+spm_qemu_ns_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
 {
     gboolean filled = spm_xml_first(frontend, frontend->ns, "property") != NULL;
 
@@ -202,14 +202,14 @@ spm_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
 }
 
 static void
-spm_read_override(xmlNodePtr override, GTree *overrides)
+spm_qemu_ns_read_override(xmlNodePtr override, GTree *overrides)
 {
     const xmlNs *ns = override->ns;
 
     for (xmlNodePtr device = spm_xml_first(override, ns, "device"); device;
          device = spm_xml_next(device, ns, "device")) {
         g_autofree char *alias = spm_xml_attr(device, "alias");
-        SpmQemuOverride *entry = alias ? spm_ensure_override(overrides, alias) : NULL;
+        SpmQemuOverride *entry = alias ? spm_qemu_ns_ensure_override(overrides, alias) : NULL;
 
         if (!entry)
             continue;
@@ -217,7 +217,7 @@ spm_read_override(xmlNodePtr override, GTree *overrides)
             entry->device = device;
         for (xmlNodePtr frontend = spm_xml_first(device, ns, "frontend"); frontend;
              frontend = spm_xml_next(frontend, ns, "frontend"))
-            spm_read_frontend(frontend, entry);
+            spm_qemu_ns_read_frontend(frontend, entry);
     }
 }
 
@@ -237,7 +237,7 @@ spm_qemu_ns_overrides(xmlNodePtr domain)
 
     for (xmlNodePtr override = spm_xml_first(domain, ns, "override"); override;
          override = spm_xml_next(override, ns, "override"))
-        spm_read_override(override, overrides);
+        spm_qemu_ns_read_override(override, overrides);
     return overrides;
 }
 
@@ -358,7 +358,7 @@ spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty propert
 }
 
 static void
-spm_qemu_setting_free(gpointer data)
+spm_qemu_ns_setting_free(gpointer data)
 {
     SpmQemuSetting *setting = data;
 
@@ -377,7 +377,7 @@ spm_qemu_setting_free(gpointer data)
 GPtrArray *
 spm_qemu_override_settings(const SpmQemuOverride *override)
 {
-    GPtrArray *settings = g_ptr_array_new_with_free_func(spm_qemu_setting_free);
+    GPtrArray *settings = g_ptr_array_new_with_free_func(spm_qemu_ns_setting_free);
     xmlNodePtr frontend = override ? override->frontend : NULL;
     g_autoptr(GPtrArray) nodes = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 

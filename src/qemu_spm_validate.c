@@ -15,7 +15,7 @@
 /* Families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names for them.
  */
 static gboolean
-spm_is_pc_machine(const char *machine)
+spm_qemu_validate_is_pc_machine(const char *machine)
 {
     static const char *const names[] = { "pc", "q35", "ubuntu", "ubuntu-q35", NULL };
 
@@ -23,7 +23,7 @@ spm_is_pc_machine(const char *machine)
 }
 
 static void
-spm_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
+spm_qemu_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const char *const types[] = { "kvm", "qemu", NULL };
     const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
@@ -35,7 +35,7 @@ spm_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
     if (def->arch && strcmp(def->arch, "x86_64") != 0)
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
                        "<type> of <os> has arch='%s'; <memory model='spm'> requires 'x86_64'", def->arch);
-    if (def->machine && !spm_is_pc_machine(def->machine))
+    if (def->machine && !spm_qemu_validate_is_pc_machine(def->machine))
         spm_faults_add(
             faults, SPM_ERROR_CONFIG, def->os_line,
             "<type> of <os> has machine='%s'; <memory model='spm'> requires a machine of the 'pc' or "
@@ -50,7 +50,7 @@ spm_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
 
 /* QEMU aligns the address and the size of a memory device to the pages of its backend. */
 static void
-spm_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
+spm_qemu_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
 {
     guint64 large = SPM_LARGE_PAGE / SPM_KIB;
     guint64 align = MAX(large, MAX(spm->pagesize, spm->alignsize));
@@ -73,7 +73,7 @@ spm_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
 
 /* Finds a memory device of the window without a base. */
 static gboolean
-spm_find_without_base(const SpmDomainDef *def, const char **model, unsigned int *line)
+spm_qemu_validate_find_without_base(const SpmDomainDef *def, const char **model, unsigned int *line)
 {
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
@@ -97,12 +97,12 @@ spm_find_without_base(const SpmDomainDef *def, const char **model, unsigned int 
 /* Either every device of the window has a base or the SPMs have none: QEMU could place a device without a
  * base below an SPM that has one. */
 static void
-spm_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
+spm_qemu_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
 {
     const char *model;
     unsigned int line;
 
-    if (!spm_find_without_base(def, &model, &line))
+    if (!spm_qemu_validate_find_without_base(def, &model, &line))
         return;
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
@@ -119,7 +119,7 @@ spm_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
 
 /* A carrier is a DIMM, which takes a slot (spm_translate.c). */
 static void
-spm_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
+spm_qemu_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
 {
     guint max = spm_qemu_limits.spms.max;
 
@@ -132,7 +132,7 @@ spm_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
 }
 
 static void
-spm_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
+spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
 
@@ -154,7 +154,7 @@ spm_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 /* ---- libvirt ---- */
 
 static void
-spm_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
+spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 {
     for (guint i = 0; i < cell->extras->len; i++) {
         const SpmCellExtra *extra = g_ptr_array_index(cell->extras, i);
@@ -170,7 +170,7 @@ spm_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 }
 
 static void
-spm_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     for (guint i = 0; i < def->references->len; i++) {
         const SpmCellReference *reference = g_ptr_array_index(def->references, i);
@@ -198,7 +198,7 @@ spm_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *f
 
 /* If any two nodes have a distance, QEMU requires one for every pair. */
 static void
-spm_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+spm_qemu_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
@@ -215,7 +215,7 @@ spm_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *fa
 
 /* What follows from leaving the last cells out. */
 static void
-spm_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     for (guint i = 0; i < stock_cells; i++) {
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
@@ -232,13 +232,13 @@ spm_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, SpmFault
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->numa_line,
                        "<numa> has no <cell> with memory; the guest needs RAM besides <memory model='spm'>");
     for (guint i = stock_cells; i < def->cells->len; i++)
-        spm_validate_left_out_cell(g_ptr_array_index(def->cells, i), faults);
-    spm_validate_references(def, stock_cells, faults);
-    spm_validate_distances(def, stock_cells, faults);
+        spm_qemu_validate_left_out_cell(g_ptr_array_index(def->cells, i), faults);
+    spm_qemu_validate_references(def, stock_cells, faults);
+    spm_qemu_validate_distances(def, stock_cells, faults);
 }
 
 static void
-spm_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+spm_qemu_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
     const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
     guint stock_cells = spm_qemu_stock_cells(def, options);
@@ -251,7 +251,7 @@ spm_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options, Spm
             "the domain",
             name);
     if (stock_cells < def->cells->len)
-        spm_validate_left_out_cells(def, stock_cells, faults);
+        spm_qemu_validate_left_out_cells(def, stock_cells, faults);
 }
 
 /**
@@ -270,19 +270,19 @@ spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
 
     if (def->spms->len == 0)
         return;
-    spm_validate_machine(def, faults);
+    spm_qemu_validate_machine(def, faults);
     spm_domain_def_validate(def, faults);
     for (guint i = 0; i < def->spms->len; i++) {
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
         complete = complete && !spm->faulty;
         if (!spm->faulty)
-            spm_validate_alignment(spm, faults);
+            spm_qemu_validate_alignment(spm, faults);
     }
-    spm_validate_mixed_bases(def, faults);
-    spm_validate_slots(def, faults);
-    spm_validate_overrides(def, faults);
-    spm_validate_libvirt(def, options, faults);
+    spm_qemu_validate_mixed_bases(def, faults);
+    spm_qemu_validate_slots(def, faults);
+    spm_qemu_validate_overrides(def, faults);
+    spm_qemu_validate_libvirt(def, options, faults);
     /* the place of the window depends on everything that was checked so far */
     if (complete && faults->len == before)
         spm_qemu_window_validate(def, faults);

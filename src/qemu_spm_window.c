@@ -115,7 +115,7 @@ spm_cell_def_region(const SpmCellDef *cell)
 
 /* A domain without cells, which cannot have SPM, has what <memory> says less its memory devices. */
 static guint64
-spm_ram_without_cells(const SpmDomainDef *def)
+spm_window_ram_without_cells(const SpmDomainDef *def)
 {
     guint64 devices = spm_domain_def_total(def);
 
@@ -125,12 +125,12 @@ spm_ram_without_cells(const SpmDomainDef *def)
 }
 
 static guint64
-spm_ram_size(const SpmDomainDef *def)
+spm_window_ram_size(const SpmDomainDef *def)
 {
     guint64 size = 0;
 
     if (def->cells->len == 0)
-        return spm_ram_without_cells(def);
+        return spm_window_ram_without_cells(def);
     for (guint i = 0; i < def->cells->len; i++)
         size = MIN(size + spm_cell_def_region(g_ptr_array_index(def->cells, i)), SPM_ADDRESS_LIMIT);
     return size;
@@ -138,7 +138,7 @@ spm_ram_size(const SpmDomainDef *def)
 
 /* How much of @ram bytes lies below 4 GiB. */
 static guint64
-spm_ram_low(gboolean q35, guint64 ram)
+spm_window_ram_low(gboolean q35, guint64 ram)
 {
     static const struct {
         guint64 from, low;
@@ -151,7 +151,7 @@ spm_ram_low(gboolean q35, guint64 ram)
 }
 
 static guint64
-spm_epc_size(const SpmDomainDef *def)
+spm_window_epc_size(const SpmDomainDef *def)
 {
     guint64 size = 0;
 
@@ -190,11 +190,12 @@ spm_qemu_window_find(const SpmDomainDef *def, gboolean q35, gboolean moved, SpmQ
 {
     guint64 hole64 = q35 ? SPM_PCI_HOLE64_Q35 : SPM_PCI_HOLE64_PC;
 
-    window->ram = spm_ram_size(def);
-    window->low = spm_ram_low(q35, window->ram);
+    window->ram = spm_window_ram_size(def);
+    window->low = spm_window_ram_low(q35, window->ram);
     window->above = moved ? SPM_AMD_ABOVE : SPM_4G;
     window->size = spm_window_size(def, window->ram);
-    window->base = spm_round_up(window->above + window->ram - window->low + spm_epc_size(def), SPM_GIB);
+    window->base =
+        spm_round_up(window->above + window->ram - window->low + spm_window_epc_size(def), SPM_GIB);
     window->amd_moves = window->base + window->size + hole64 > SPM_AMD_HT_START;
     return window->base + window->size + SPM_4G <= SPM_ADDRESS_LIMIT;
 }
@@ -218,7 +219,7 @@ spm_qemu_window_holds(const SpmQemuWindow *window, const SpmMemoryDef *spm)
 
 /* All places where the window may be. Without a machine it is the emulator's default, which is either. */
 static GArray *
-spm_find_windows(const SpmDomainDef *def)
+spm_window_find_all(const SpmDomainDef *def)
 {
     GArray *windows = g_array_new(FALSE, FALSE, sizeof(SpmQemuWindow));
 
@@ -236,7 +237,7 @@ spm_find_windows(const SpmDomainDef *def)
 }
 
 static void
-spm_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults *faults)
+spm_window_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults *faults)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
@@ -276,7 +277,7 @@ spm_qemu_window_is_known(const SpmDomainDef *def)
 void
 spm_qemu_window_validate(const SpmDomainDef *def, SpmFaults *faults)
 {
-    g_autoptr(GArray) windows = spm_find_windows(def);
+    g_autoptr(GArray) windows = spm_window_find_all(def);
 
     /* without any, the domain is wider than an address, which is for QEMU to refuse */
     if (windows->len == 0 || !spm_qemu_window_is_known(def))
@@ -285,6 +286,6 @@ spm_qemu_window_validate(const SpmDomainDef *def, SpmFaults *faults)
         const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
         if (spm->has_base)
-            spm_check_base(spm, windows, faults);
+            spm_window_check_base(spm, windows, faults);
     }
 }

@@ -17,7 +17,7 @@ typedef struct {
 } SpmCpusetPart;
 
 static gboolean
-spm_scan_number(const char **text, guint *number)
+spm_cpuset_scan_number(const char **text, guint *number)
 {
     const char *c = *text;
 
@@ -31,30 +31,30 @@ spm_scan_number(const char **text, guint *number)
 }
 
 static void
-spm_scan_blanks(const char **text, const char *blanks)
+spm_cpuset_scan_blanks(const char **text, const char *blanks)
 {
     *text += strspn(*text, blanks);
 }
 
 /* Reads one part, in which @blanks are allowed. Returns FALSE when @text does not begin with a part. */
 static gboolean
-spm_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
+spm_cpuset_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
 {
-    spm_scan_blanks(text, blanks);
+    spm_cpuset_scan_blanks(text, blanks);
     part->exclude = **text == '^';
     *text += part->exclude;
-    spm_scan_blanks(text, blanks);
-    if (!spm_scan_number(text, &part->first))
+    spm_cpuset_scan_blanks(text, blanks);
+    if (!spm_cpuset_scan_number(text, &part->first))
         return FALSE;
     part->last = part->first;
-    spm_scan_blanks(text, blanks);
+    spm_cpuset_scan_blanks(text, blanks);
     part->range = **text == '-';
     if (part->range) {
         (*text)++;
-        spm_scan_blanks(text, blanks);
-        if (!spm_scan_number(text, &part->last))
+        spm_cpuset_scan_blanks(text, blanks);
+        if (!spm_cpuset_scan_number(text, &part->last))
             return FALSE;
-        spm_scan_blanks(text, blanks);
+        spm_cpuset_scan_blanks(text, blanks);
     }
     return **text == ',' || !**text;
 }
@@ -71,7 +71,7 @@ spm_cpuset_is_valid(const char *text)
 {
     SpmCpusetPart part;
 
-    while (spm_scan_part(&text, "", &part) && !(part.exclude && part.range)) {
+    while (spm_cpuset_scan_part(&text, "", &part) && !(part.exclude && part.range)) {
         if (!*text++)
             return TRUE;
     }
@@ -111,7 +111,7 @@ spm_cpuset_parse(const char *text, SpmCpuset *set)
     SpmCpusetPart part;
 
     memset(set, 0, sizeof(*set));
-    while (text && spm_scan_part(&text, SPM_BLANKS, &part) && part.first < SPM_CPUSET_NODES &&
+    while (text && spm_cpuset_scan_part(&text, SPM_BLANKS, &part) && part.first < SPM_CPUSET_NODES &&
            part.last < SPM_CPUSET_NODES) {
         spm_cpuset_apply(set, &part);
         if (!*text++)

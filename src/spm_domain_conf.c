@@ -25,7 +25,7 @@ static const char *const spm_cell_attributes[] = { "id", "memory", "unit", NULL 
 /* The size of @node in KiB, 0 without @node. One that cannot be read is 0 as well, and goes to @bad if given.
  */
 static guint64
-spm_read_size(xmlNodePtr node, SpmBadSize *bad)
+spm_domain_read_size(xmlNodePtr node, SpmBadSize *bad)
 {
     g_autofree char *value = spm_xml_content(node);
     g_autofree char *unit = spm_xml_attr(node, "unit");
@@ -39,14 +39,14 @@ spm_read_size(xmlNodePtr node, SpmBadSize *bad)
 }
 
 static guint64
-spm_read_child_size(xmlNodePtr node, const char *path)
+spm_domain_read_child_size(xmlNodePtr node, const char *path)
 {
-    return spm_read_size(spm_xml_find(node, path), NULL);
+    return spm_domain_read_size(spm_xml_find(node, path), NULL);
 }
 
 /* The number in @text, or @fallback without one; @bad, if given, gets a text that is not a number. */
 static unsigned int
-spm_read_number(char *text, unsigned int fallback, char **bad)
+spm_domain_read_number(char *text, unsigned int fallback, char **bad)
 {
     g_autofree char *owned = text;
     guint64 number = fallback;
@@ -58,7 +58,7 @@ spm_read_number(char *text, unsigned int fallback, char **bad)
 
 /* The attribute of the first such element that has it, as string(./memoryBacking/access/@mode) finds it. */
 static char *
-spm_find_attr(xmlNodePtr node, const char *path, const char *name)
+spm_domain_find_attr(xmlNodePtr node, const char *path, const char *name)
 {
     g_autoptr(GPtrArray) nodes = spm_xml_find_all(node, path);
     char *value = NULL;
@@ -69,7 +69,7 @@ spm_find_attr(xmlNodePtr node, const char *path, const char *name)
 }
 
 static void
-spm_bad_size_clear(SpmBadSize *bad)
+spm_domain_bad_size_clear(SpmBadSize *bad)
 {
     g_free(bad->value);
     g_free(bad->unit);
@@ -78,7 +78,7 @@ spm_bad_size_clear(SpmBadSize *bad)
 /* ---- other memory devices ---- */
 
 static void
-spm_other_memory_def_free(gpointer data)
+spm_domain_other_memory_def_free(gpointer data)
 {
     SpmOtherMemoryDef *other = data;
 
@@ -89,7 +89,7 @@ spm_other_memory_def_free(gpointer data)
 }
 
 static SpmOtherMemoryDef *
-spm_other_memory_def_parse(xmlNodePtr node)
+spm_domain_other_memory_def_parse(xmlNodePtr node)
 {
     SpmOtherMemoryDef *other = g_new0(SpmOtherMemoryDef, 1);
     g_autofree char *cell = spm_xml_content(spm_xml_find(node, "target/node"));
@@ -104,11 +104,11 @@ spm_other_memory_def_parse(xmlNodePtr node)
     other->model = spm_xml_attr(node, "model");
     other->alias = spm_xml_attr(spm_xml_first(node, NULL, "alias"), "name");
     other->path = spm_xml_content(spm_xml_find(node, "source/path"));
-    other->size = spm_read_child_size(node, "target/size");
-    other->label = spm_read_child_size(node, "target/label/size");
-    other->block = spm_read_child_size(node, "target/block");
-    other->pagesize = spm_read_child_size(node, "source/pagesize");
-    other->alignsize = spm_read_child_size(node, "source/alignsize");
+    other->size = spm_domain_read_child_size(node, "target/size");
+    other->label = spm_domain_read_child_size(node, "target/label/size");
+    other->block = spm_domain_read_child_size(node, "target/block");
+    other->pagesize = spm_domain_read_child_size(node, "source/pagesize");
+    other->alignsize = spm_domain_read_child_size(node, "source/alignsize");
     other->cell = cell && spm_parse_number(cell, 10, G_MAXINT, &number) ? (gint64)number : -1;
     other->has_base = base && spm_parse_number(base, 16, G_MAXUINT64, &other->base) && other->base;
     return other;
@@ -117,7 +117,7 @@ spm_other_memory_def_parse(xmlNodePtr node)
 /* ---- cells ---- */
 
 static void
-spm_cell_extra_free(gpointer data)
+spm_domain_cell_extra_free(gpointer data)
 {
     SpmCellExtra *extra = data;
 
@@ -126,35 +126,35 @@ spm_cell_extra_free(gpointer data)
 }
 
 static void
-spm_numa_policy_clear(SpmNumaPolicy *policy)
+spm_domain_numa_policy_clear(SpmNumaPolicy *policy)
 {
     g_free(policy->mode);
     g_free(policy->nodeset);
 }
 
 static void
-spm_numa_policy_free(SpmNumaPolicy *policy)
+spm_domain_numa_policy_free(SpmNumaPolicy *policy)
 {
     if (!policy)
         return;
-    spm_numa_policy_clear(policy);
+    spm_domain_numa_policy_clear(policy);
     g_free(policy);
 }
 
 static void
-spm_cell_def_free(gpointer data)
+spm_domain_cell_def_free(gpointer data)
 {
     SpmCellDef *cell = data;
 
     g_free(cell->bad_id);
-    spm_bad_size_clear(&cell->bad_memory);
+    spm_domain_bad_size_clear(&cell->bad_memory);
     g_ptr_array_unref(cell->extras);
-    spm_numa_policy_free(cell->policy);
+    spm_domain_numa_policy_free(cell->policy);
     g_free(cell);
 }
 
 static void
-spm_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr element)
+spm_domain_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr element)
 {
     SpmCellExtra *extra = g_new0(SpmCellExtra, 1);
 
@@ -165,19 +165,19 @@ spm_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr element)
 }
 
 static void
-spm_cell_parse_extras(SpmCellDef *cell)
+spm_domain_cell_parse_extras(SpmCellDef *cell)
 {
-    cell->extras = g_ptr_array_new_with_free_func(spm_cell_extra_free);
+    cell->extras = g_ptr_array_new_with_free_func(spm_domain_cell_extra_free);
     for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
         if (attr->ns || !g_strv_contains(spm_cell_attributes, (const char *)attr->name))
-            spm_cell_add_extra(cell, attr->name, NULL);
+            spm_domain_cell_add_extra(cell, attr->name, NULL);
     }
     for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
-        spm_cell_add_extra(cell, child->name, child);
+        spm_domain_cell_add_extra(cell, child->name, child);
 }
 
 static void
-spm_cell_parse_memory(SpmCellDef *cell)
+spm_domain_cell_parse_memory(SpmCellDef *cell)
 {
     g_autofree char *memory = spm_xml_attr(cell->node, "memory");
     g_autofree char *unit = spm_xml_attr(cell->node, "unit");
@@ -190,7 +190,7 @@ spm_cell_parse_memory(SpmCellDef *cell)
 }
 
 static SpmCellDef *
-spm_cell_def_parse(xmlNodePtr node, unsigned int index)
+spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
 {
     SpmCellDef *cell = g_new0(SpmCellDef, 1);
     xmlNodePtr distances = spm_xml_first(node, NULL, "distances");
@@ -200,11 +200,11 @@ spm_cell_def_parse(xmlNodePtr node, unsigned int index)
     cell->node = node;
     cell->line = spm_xml_line(node);
     /* libvirt counts the cells that have no id */
-    cell->id = spm_read_number(spm_xml_attr(node, "id"), index, &cell->bad_id);
-    spm_cell_parse_memory(cell);
+    cell->id = spm_domain_read_number(spm_xml_attr(node, "id"), index, &cell->bad_id);
+    spm_domain_cell_parse_memory(cell);
     cell->access = spm_access_from_string(access);
     cell->discard = spm_tristate_from_string(discard);
-    spm_cell_parse_extras(cell);
+    spm_domain_cell_parse_extras(cell);
     cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
     cell->has_distances = distances != NULL;
     cell->distances_line = distances ? spm_xml_line(distances) : 0;
@@ -212,7 +212,7 @@ spm_cell_def_parse(xmlNodePtr node, unsigned int index)
 }
 
 static gint
-spm_cell_def_compare(gconstpointer a, gconstpointer b)
+spm_domain_cell_def_compare(gconstpointer a, gconstpointer b)
 {
     const SpmCellDef *const *first = a;
     const SpmCellDef *const *second = b;
@@ -221,18 +221,18 @@ spm_cell_def_compare(gconstpointer a, gconstpointer b)
 }
 
 static void
-spm_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
+spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
 {
     xmlNodePtr numa = spm_xml_find(def->root, "cpu/numa");
 
     def->numa_line = numa ? spm_xml_line(numa) : 0;
     for (guint i = 0; i < cells->len; i++)
-        g_ptr_array_add(def->cells, spm_cell_def_parse(g_ptr_array_index(cells, i), i));
-    g_ptr_array_sort(def->cells, spm_cell_def_compare);
+        g_ptr_array_add(def->cells, spm_domain_cell_def_parse(g_ptr_array_index(cells, i), i));
+    g_ptr_array_sort(def->cells, spm_domain_cell_def_compare);
 }
 
 static SpmCellDef *
-spm_find_cell(const SpmDomainDef *def, unsigned int id)
+spm_domain_find_cell(const SpmDomainDef *def, unsigned int id)
 {
     SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
 
@@ -257,13 +257,13 @@ spm_find_cell(const SpmDomainDef *def, unsigned int id)
 const SpmCellDef *
 spm_domain_def_cell(const SpmDomainDef *def, unsigned int id)
 {
-    return spm_find_cell(def, id);
+    return spm_domain_find_cell(def, id);
 }
 
 /* ---- references to cells ---- */
 
 static void
-spm_cell_reference_free(gpointer data)
+spm_domain_cell_reference_free(gpointer data)
 {
     SpmCellReference *reference = data;
 
@@ -272,7 +272,7 @@ spm_cell_reference_free(gpointer data)
 }
 
 static void
-spm_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
+spm_domain_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
 {
     g_autofree char *value = spm_xml_attr(node, attribute);
     SpmCellReference *reference;
@@ -289,7 +289,7 @@ spm_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
 }
 
 static void
-spm_parse_references(SpmDomainDef *def)
+spm_domain_parse_references(SpmDomainDef *def)
 {
     static const struct {
         const char *path;
@@ -304,14 +304,14 @@ spm_parse_references(SpmDomainDef *def)
         g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, places[i].path);
 
         for (guint j = 0; j < nodes->len; j++)
-            spm_parse_reference(def, g_ptr_array_index(nodes, j), places[i].attribute);
+            spm_domain_parse_reference(def, g_ptr_array_index(nodes, j), places[i].attribute);
     }
 }
 
 /* ---- how memory is backed ---- */
 
 static void
-spm_page_def_free(gpointer data)
+spm_domain_page_def_free(gpointer data)
 {
     SpmPageDef *page = data;
 
@@ -321,7 +321,7 @@ spm_page_def_free(gpointer data)
 
 /* Gives the cells that @nodeset names the size of their first <page>. */
 static void
-spm_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, guint64 size)
+spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, guint64 size)
 {
     g_autofree char *owned = nodeset;
     SpmPageDef *page = NULL;
@@ -348,7 +348,7 @@ spm_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, guint64 
 }
 
 static void
-spm_parse_page(SpmDomainDef *def, xmlNodePtr node)
+spm_domain_parse_page(SpmDomainDef *def, xmlNodePtr node)
 {
     g_autofree char *value = spm_xml_attr(node, "size");
     g_autofree char *unit = spm_xml_attr(node, "unit");
@@ -358,25 +358,25 @@ spm_parse_page(SpmDomainDef *def, xmlNodePtr node)
     if (value)
         spm_parse_size(value, unit, &size);
     if (nodeset)
-        spm_parse_page_cells(def, node, nodeset, size);
+        spm_domain_parse_page_cells(def, node, nodeset, size);
     else
         def->backing.pagesize = size;
 }
 
 static void
-spm_parse_backing(SpmDomainDef *def)
+spm_domain_parse_backing(SpmDomainDef *def)
 {
     g_autoptr(GPtrArray) pages = spm_xml_find_all(def->root, "memoryBacking/hugepages/page");
-    g_autofree char *access = spm_find_attr(def->root, "memoryBacking/access", "mode");
-    g_autofree char *allocation = spm_find_attr(def->root, "memoryBacking/allocation", "mode");
-    g_autofree char *threads = spm_find_attr(def->root, "memoryBacking/allocation", "threads");
+    g_autofree char *access = spm_domain_find_attr(def->root, "memoryBacking/access", "mode");
+    g_autofree char *allocation = spm_domain_find_attr(def->root, "memoryBacking/allocation", "mode");
+    g_autofree char *threads = spm_domain_find_attr(def->root, "memoryBacking/allocation", "threads");
     SpmBackingDef *backing = &def->backing;
     guint64 number = 0;
 
     backing->access = spm_access_from_string(access);
     if (spm_xml_find(def->root, "memoryBacking/discard"))
         backing->discard = SPM_TRISTATE_YES;
-    backing->source = spm_find_attr(def->root, "memoryBacking/source", "type");
+    backing->source = spm_domain_find_attr(def->root, "memoryBacking/source", "type");
     backing->immediate = g_strcmp0(allocation, "immediate") == 0;
     if (threads)
         spm_parse_number(threads, 10, G_MAXUINT32, &number);
@@ -384,11 +384,11 @@ spm_parse_backing(SpmDomainDef *def)
     backing->hugepages = spm_xml_find(def->root, "memoryBacking/hugepages") != NULL;
     backing->has_pages = pages->len > 0;
     for (guint i = 0; i < pages->len; i++)
-        spm_parse_page(def, g_ptr_array_index(pages, i));
+        spm_domain_parse_page(def, g_ptr_array_index(pages, i));
 }
 
 static void
-spm_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
+spm_domain_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
 {
     g_autofree char *id = spm_xml_attr(node, "cellid");
     guint64 number;
@@ -396,7 +396,7 @@ spm_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
     if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number < def->cells->len) {
         SpmCellDef *cell = g_ptr_array_index(def->cells, number);
 
-        spm_numa_policy_free(cell->policy);
+        spm_domain_numa_policy_free(cell->policy);
         cell->policy = g_new0(SpmNumaPolicy, 1);
         cell->policy->mode = spm_xml_attr(node, "mode");
         cell->policy->nodeset = spm_xml_attr(node, "nodeset");
@@ -404,7 +404,7 @@ spm_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
 }
 
 static void
-spm_parse_numatune(SpmDomainDef *def)
+spm_domain_parse_numatune(SpmDomainDef *def)
 {
     g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
     xmlNodePtr memory = spm_xml_find(def->root, "numatune/memory");
@@ -412,26 +412,26 @@ spm_parse_numatune(SpmDomainDef *def)
     def->policy.mode = spm_xml_attr(memory, "mode");
     def->policy.nodeset = spm_xml_attr(memory, "nodeset");
     for (guint i = 0; i < memnodes->len; i++)
-        spm_parse_memnode(def, g_ptr_array_index(memnodes, i));
+        spm_domain_parse_memnode(def, g_ptr_array_index(memnodes, i));
 }
 
 static void
-spm_parse_max_memory(SpmDomainDef *def)
+spm_domain_parse_max_memory(SpmDomainDef *def)
 {
     xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
 
     def->has_max_memory = node != NULL;
     def->max_memory_line = node ? spm_xml_line(node) : 0;
-    def->max_memory = spm_read_size(node, &def->bad_max_memory);
-    def->slots = spm_read_number(spm_xml_attr(node, "slots"), 0, &def->bad_slots);
+    def->max_memory = spm_domain_read_size(node, &def->bad_max_memory);
+    def->slots = spm_domain_read_number(spm_xml_attr(node, "slots"), 0, &def->bad_slots);
 }
 
 /* ---- devices ---- */
 
 /* Refuses a domain with spm elements that has more of something than @limits allow. */
 static gboolean
-spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArray *cells,
-                 const SpmLimits *limits, SpmFaults *faults)
+spm_domain_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArray *cells,
+                        const SpmLimits *limits, SpmFaults *faults)
 {
     const struct {
         const GPtrArray *nodes;
@@ -458,14 +458,14 @@ spm_check_counts(const GPtrArray *spms, const GPtrArray *memories, const GPtrArr
 }
 
 static void
-spm_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faults)
+spm_domain_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faults)
 {
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr node = g_ptr_array_index(memories, i);
         SpmMemoryDef *spm;
 
         if (!spm_memory_node_is_spm(node)) {
-            g_ptr_array_add(def->others, spm_other_memory_def_parse(node));
+            g_ptr_array_add(def->others, spm_domain_other_memory_def_parse(node));
             continue;
         }
         spm = spm_memory_def_parse(node, faults);
@@ -475,7 +475,7 @@ spm_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faul
 }
 
 static GPtrArray *
-spm_find_spms(const GPtrArray *memories)
+spm_domain_find_spms(const GPtrArray *memories)
 {
     GPtrArray *spms = g_ptr_array_new();
 
@@ -488,22 +488,22 @@ spm_find_spms(const GPtrArray *memories)
 
 /* Cells and memory devices, unless there are too many, which adds a fault. */
 static void
-spm_parse_devices(SpmDomainDef *def, const SpmLimits *limits, SpmFaults *faults)
+spm_domain_parse_devices(SpmDomainDef *def, const SpmLimits *limits, SpmFaults *faults)
 {
     g_autoptr(GPtrArray) cells = spm_xml_find_all(def->root, "cpu/numa[1]/cell");
     g_autoptr(GPtrArray) memories = spm_xml_find_all(def->root, "devices/memory");
-    g_autoptr(GPtrArray) spms = spm_find_spms(memories);
+    g_autoptr(GPtrArray) spms = spm_domain_find_spms(memories);
 
-    if (!spm_check_counts(spms, memories, cells, limits, faults))
+    if (!spm_domain_check_counts(spms, memories, cells, limits, faults))
         return;
-    spm_parse_cells(def, cells);
-    spm_parse_memories(def, memories, faults);
+    spm_domain_parse_cells(def, cells);
+    spm_domain_parse_memories(def, memories, faults);
 }
 
 /* ---- aliases ---- */
 
 static gint
-spm_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
+spm_domain_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
 {
     (void)data;
     return strcmp(a, b);
@@ -520,11 +520,11 @@ spm_compare_aliases(gconstpointer a, gconstpointer b, gpointer data)
 GTree *
 spm_alias_tree_new(GDestroyNotify free_value)
 {
-    return g_tree_new_full(spm_compare_aliases, NULL, g_free, free_value);
+    return g_tree_new_full(spm_domain_compare_aliases, NULL, g_free, free_value);
 }
 
 static void
-spm_alias_use_free(gpointer data)
+spm_domain_alias_use_free(gpointer data)
 {
     SpmAliasUse *use = data;
 
@@ -534,7 +534,7 @@ spm_alias_use_free(gpointer data)
 
 /* Notes that @device, which is the element of @spm if that is given, has its alias. */
 static void
-spm_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef *spm)
+spm_domain_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef *spm)
 {
     xmlNodePtr node = spm_xml_first(device, NULL, "alias");
     char *name = node ? spm_xml_attr(node, "name") : NULL;
@@ -553,7 +553,7 @@ spm_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef *spm)
 }
 
 static void
-spm_parse_aliases(SpmDomainDef *def)
+spm_domain_parse_aliases(SpmDomainDef *def)
 {
     g_autoptr(GPtrArray) devices = spm_xml_find_all(def->root, "devices/*");
     guint next = 0;
@@ -564,7 +564,7 @@ spm_parse_aliases(SpmDomainDef *def)
         gboolean is_spm = spm && spm->node == device;
 
         next += is_spm;
-        spm_parse_alias(def, device, is_spm ? spm : NULL);
+        spm_domain_parse_alias(def, device, is_spm ? spm : NULL);
     }
 }
 
@@ -605,24 +605,24 @@ spm_domain_def_new(xmlNodePtr domain)
 
     def->root = domain;
     def->line = spm_xml_line(domain);
-    def->cells = g_ptr_array_new_with_free_func(spm_cell_def_free);
+    def->cells = g_ptr_array_new_with_free_func(spm_domain_cell_def_free);
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
-    def->others = g_ptr_array_new_with_free_func(spm_other_memory_def_free);
-    def->pages = g_ptr_array_new_with_free_func(spm_page_def_free);
-    def->references = g_ptr_array_new_with_free_func(spm_cell_reference_free);
-    def->aliases = spm_alias_tree_new(spm_alias_use_free);
+    def->others = g_ptr_array_new_with_free_func(spm_domain_other_memory_def_free);
+    def->pages = g_ptr_array_new_with_free_func(spm_domain_page_def_free);
+    def->references = g_ptr_array_new_with_free_func(spm_domain_cell_reference_free);
+    def->aliases = spm_alias_tree_new(spm_domain_alias_use_free);
     return def;
 }
 
 static void
-spm_parse_machine(SpmDomainDef *def)
+spm_domain_parse_machine(SpmDomainDef *def)
 {
     xmlNodePtr os_type = spm_xml_find(def->root, "os/type");
     xmlNodePtr emulator = spm_xml_find(def->root, "devices/emulator");
 
     def->type = spm_xml_attr(def->root, "type");
     def->name = spm_xml_content(spm_xml_first(def->root, NULL, "name"));
-    def->memory = spm_read_size(spm_xml_first(def->root, NULL, "memory"), NULL);
+    def->memory = spm_domain_read_size(spm_xml_first(def->root, NULL, "memory"), NULL);
     def->arch = spm_xml_attr(os_type, "arch");
     def->machine = spm_xml_attr(os_type, "machine");
     def->os_line = os_type ? spm_xml_line(os_type) : 0;
@@ -644,15 +644,15 @@ spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faul
 {
     SpmDomainDef *def = spm_domain_def_new(domain);
 
-    spm_parse_machine(def);
-    spm_parse_max_memory(def);
-    spm_parse_devices(def, limits, faults);
+    spm_domain_parse_machine(def);
+    spm_domain_parse_max_memory(def);
+    spm_domain_parse_devices(def, limits, faults);
     if (def->spms->len) {
-        spm_parse_references(def);
-        spm_parse_aliases(def);
+        spm_domain_parse_references(def);
+        spm_domain_parse_aliases(def);
     }
-    spm_parse_backing(def);
-    spm_parse_numatune(def);
+    spm_domain_parse_backing(def);
+    spm_domain_parse_numatune(def);
     return def;
 }
 
@@ -673,10 +673,10 @@ spm_domain_def_free(SpmDomainDef *def)
     g_free(def->arch);
     g_free(def->machine);
     g_free(def->emulator);
-    spm_bad_size_clear(&def->bad_max_memory);
+    spm_domain_bad_size_clear(&def->bad_max_memory);
     g_free(def->bad_slots);
     g_free(def->backing.source);
-    spm_numa_policy_clear(&def->policy);
+    spm_domain_numa_policy_clear(&def->policy);
     g_ptr_array_unref(def->cells);
     g_ptr_array_unref(def->spms);
     g_ptr_array_unref(def->others);

@@ -7,7 +7,7 @@
 #include "spm_xml.h"
 
 static void
-spm_add_size(xmlNodePtr parent, const char *name, guint64 kib)
+spm_format_add_size(xmlNodePtr parent, const char *name, guint64 kib)
 {
     if (kib)
         spm_xml_add_attr(spm_xml_add(parent, name, "%" G_GUINT64_FORMAT, kib), "unit", "KiB");
@@ -36,16 +36,16 @@ spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
         source = spm_xml_add(node, "source", NULL);
         if (spm->nodemask)
             spm_xml_add(source, "nodemask", "%s", spm->nodemask);
-        spm_add_size(source, "pagesize", spm->pagesize);
+        spm_format_add_size(source, "pagesize", spm->pagesize);
         if (spm->path)
             spm_xml_add(source, "path", "%s", spm->path);
-        spm_add_size(source, "alignsize", spm->alignsize);
+        spm_format_add_size(source, "alignsize", spm->alignsize);
         if (spm->pmem)
             spm_xml_add(source, "pmem", NULL);
     }
 
     target = spm_xml_add(node, "target", NULL);
-    spm_add_size(target, "size", spm->size);
+    spm_format_add_size(target, "size", spm->size);
     spm_xml_add(target, "node", "%u", spm->cell);
     if (spm->has_base)
         spm_xml_set_attr(spm_xml_add(target, "address", NULL), "base", "0x%" G_GINT64_MODIFIER "x",

@@ -54,7 +54,7 @@ spm_faults_free(SpmFaults *faults)
 
 /* FALSE for a character that could begin a line or change how the text around it is shown. */
 static gboolean
-spm_is_shown(gunichar character)
+spm_error_is_shown(gunichar character)
 {
     switch (g_unichar_type(character)) {
     case G_UNICODE_CONTROL:
@@ -68,7 +68,7 @@ spm_is_shown(gunichar character)
 }
 
 static void
-spm_append_text(GString *out, const char *text, guint characters)
+spm_error_append_text(GString *out, const char *text, guint characters)
 {
     for (; *text && characters; characters--) {
         gunichar character = g_utf8_get_char_validated(text, -1);
@@ -78,7 +78,7 @@ spm_append_text(GString *out, const char *text, guint characters)
             text++;
             continue;
         }
-        if (spm_is_shown(character))
+        if (spm_error_is_shown(character))
             g_string_append_unichar(out, character);
         else
             g_string_append_c(out, '?');
@@ -89,7 +89,7 @@ spm_append_text(GString *out, const char *text, guint characters)
 }
 
 static guint64
-spm_take_number(guint longs, gboolean size, va_list *args)
+spm_error_take_number(guint longs, gboolean size, va_list *args)
 {
     if (size)
         return va_arg(*args, gsize);
@@ -101,7 +101,7 @@ spm_take_number(guint longs, gboolean size, va_list *args)
 /* Appends the value of the conversion whose letters begin at @spec and which follows @before. Returns the
  * text after those letters. Messages need no other conversions. */
 static const char *
-spm_append_value(GString *out, const char *spec, char before, va_list *args)
+spm_error_append_value(GString *out, const char *spec, char before, va_list *args)
 {
     /* quoted text and the names of elements come from a document */
     gboolean quoted = before == '\'' || before == '<';
@@ -111,30 +111,30 @@ spm_append_value(GString *out, const char *spec, char before, va_list *args)
     spec += longs + size;
     switch (*spec) {
     case 's':
-        spm_append_text(out, va_arg(*args, const char *),
-                        quoted ? SPM_QUOTED_CHARACTERS : SPM_TEXT_CHARACTERS);
+        spm_error_append_text(out, va_arg(*args, const char *),
+                              quoted ? SPM_QUOTED_CHARACTERS : SPM_TEXT_CHARACTERS);
         break;
     case 'd':
         g_string_append_printf(out, "%d", va_arg(*args, int));
         break;
     case 'x':
-        g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", spm_take_number(longs, size, args));
+        g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", spm_error_take_number(longs, size, args));
         break;
     default:
         g_assert(*spec == 'u');
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, spm_take_number(longs, size, args));
+        g_string_append_printf(out, "%" G_GUINT64_FORMAT, spm_error_take_number(longs, size, args));
     }
     return spec + 1;
 }
 
 static void
-spm_append_message(GString *out, const char *format, va_list *args)
+spm_error_append_message(GString *out, const char *format, va_list *args)
 {
     const char *c = format;
 
     while (*c) {
         if (*c == '%')
-            c = spm_append_value(out, c + 1, c > format ? c[-1] : '\0', args);
+            c = spm_error_append_value(out, c + 1, c > format ? c[-1] : '\0', args);
         else
             g_string_append_c(out, *c++);
     }
@@ -163,7 +163,7 @@ spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const
     if (element)
         g_string_append_printf(message, "%s ", element);
     va_copy(copy, args);
-    spm_append_message(message, format, &copy);
+    spm_error_append_message(message, format, &copy);
     va_end(copy);
 
     fault = g_new0(SpmFault, 1);

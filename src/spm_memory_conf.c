@@ -74,7 +74,7 @@ spm_tristate_to_string(SpmTristate value)
 /* The index of @text in @names, which begins with the value "not given" and ends with NULL; 0 when @text is
  * not among them. */
 static unsigned int
-spm_choice_from_string(const char *const *names, const char *text)
+spm_memory_choice_from_string(const char *const *names, const char *text)
 {
     for (unsigned int i = 1; names[i]; i++) {
         if (g_strcmp0(names[i], text) == 0)
@@ -85,20 +85,20 @@ spm_choice_from_string(const char *const *names, const char *text)
 
 /* "<memory model='spm'>" itself, or "<size> of <memory model='spm'>" */
 static char *
-spm_describe(xmlNodePtr node)
+spm_memory_describe(xmlNodePtr node)
 {
     if (spm_xml_is(node, NULL, "memory"))
         return g_strdup("<memory model='spm'>");
     return g_strdup_printf("<%s> of <memory model='spm'>", (const char *)node->name);
 }
 
-static void spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void spm_memory_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* A fault of the grammar: "ELEMENT MESSAGE". */
 static void
-spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
+spm_memory_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
 {
-    g_autofree char *element = spm_describe(node);
+    g_autofree char *element = spm_memory_describe(node);
     va_list args;
 
     va_start(args, format);
@@ -108,7 +108,7 @@ spm_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
 
 /* "; allowed: 'a', 'b'", or @none when there is nothing to list. */
 static char *
-spm_allowed(const char *const *names, const char *before, const char *after, const char *none)
+spm_memory_allowed(const char *const *names, const char *before, const char *after, const char *none)
 {
     GString *list = g_string_new(NULL);
 
@@ -120,7 +120,7 @@ spm_allowed(const char *const *names, const char *before, const char *after, con
 }
 
 static const SpmGrammar *
-spm_grammar_find(const xmlChar *name)
+spm_memory_grammar_find(const xmlChar *name)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(spm_grammar); i++) {
         if (xmlStrEqual(name, BAD_CAST spm_grammar[i].name))
@@ -131,7 +131,7 @@ spm_grammar_find(const xmlChar *name)
 
 /* The name as the document has it, with its prefix. */
 static char *
-spm_written_name(const xmlNs *ns, const xmlChar *name)
+spm_memory_written_name(const xmlNs *ns, const xmlChar *name)
 {
     if (ns && ns->prefix)
         return g_strdup_printf("%s:%s", (const char *)ns->prefix, (const char *)name);
@@ -139,29 +139,29 @@ spm_written_name(const xmlNs *ns, const xmlChar *name)
 }
 
 static void
-spm_refuse_attribute(xmlNodePtr node, xmlAttrPtr attr, const SpmGrammar *grammar, SpmFaults *faults)
+spm_memory_refuse_attribute(xmlNodePtr node, xmlAttrPtr attr, const SpmGrammar *grammar, SpmFaults *faults)
 {
-    g_autofree char *name = spm_written_name(attr->ns, attr->name);
-    g_autofree char *allowed = spm_allowed(grammar->attributes, "'", "'", "; it takes no attributes");
+    g_autofree char *name = spm_memory_written_name(attr->ns, attr->name);
+    g_autofree char *allowed = spm_memory_allowed(grammar->attributes, "'", "'", "; it takes no attributes");
     xmlChar *value = xmlNodeListGetString(node->doc, attr->children, 1);
 
-    spm_fault(faults, node, "has unknown attribute %s='%s'%s", name, value ? (const char *)value : "",
-              allowed);
+    spm_memory_fault(faults, node, "has unknown attribute %s='%s'%s", name, value ? (const char *)value : "",
+                     allowed);
     xmlFree(value);
 }
 
 static void
-spm_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faults)
+spm_memory_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFaults *faults)
 {
     for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
         if (attr->ns || !g_strv_contains(grammar->attributes, (const char *)attr->name))
-            spm_refuse_attribute(node, attr, grammar, faults);
+            spm_memory_refuse_attribute(node, attr, grammar, faults);
     }
 }
 
 /* The index of @name in @grammar's children, or -1. */
 static int
-spm_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
+spm_memory_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
 {
     for (int i = 0; grammar->children[i]; i++) {
         if (xmlStrEqual(name, BAD_CAST grammar->children[i]))
@@ -170,14 +170,15 @@ spm_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
     return -1;
 }
 
-static void spm_check_grammar(xmlNodePtr node, SpmFaults *faults);
+static void spm_memory_check_grammar(xmlNodePtr node, SpmFaults *faults);
 
 static void
-spm_refuse_child(xmlNodePtr child, const SpmGrammar *grammar, SpmFaults *faults)
+spm_memory_refuse_child(xmlNodePtr child, const SpmGrammar *grammar, SpmFaults *faults)
 {
-    g_autofree char *allowed = spm_allowed(grammar->children, "<", ">", ", which takes no child elements");
-    g_autofree char *name = spm_written_name(child->ns, child->name);
-    g_autofree char *parent = spm_describe(child->parent);
+    g_autofree char *allowed =
+        spm_memory_allowed(grammar->children, "<", ">", ", which takes no child elements");
+    g_autofree char *name = spm_memory_written_name(child->ns, child->name);
+    g_autofree char *parent = spm_memory_describe(child->parent);
 
     spm_faults_add(faults, SPM_ERROR_XML, spm_xml_line(child), "<%s> is not allowed in %s%s", name, parent,
                    allowed);
@@ -186,36 +187,36 @@ spm_refuse_child(xmlNodePtr child, const SpmGrammar *grammar, SpmFaults *faults)
 /* Checks a child of an element of @grammar. @seen has a bit for each of the grammar's children that came
  * before. */
 static void
-spm_check_child(xmlNodePtr child, const SpmGrammar *grammar, guint *seen, SpmFaults *faults)
+spm_memory_check_child(xmlNodePtr child, const SpmGrammar *grammar, guint *seen, SpmFaults *faults)
 {
-    int index = child->ns ? -1 : spm_grammar_child(grammar, child->name);
+    int index = child->ns ? -1 : spm_memory_grammar_child(grammar, child->name);
 
     if (index < 0) {
-        spm_refuse_child(child, grammar, faults);
+        spm_memory_refuse_child(child, grammar, faults);
     } else if (*seen & 1U << index) {
-        spm_fault(faults, child, "is given twice");
+        spm_memory_fault(faults, child, "is given twice");
     } else {
         *seen |= 1U << index;
-        spm_check_grammar(child, faults);
+        spm_memory_check_grammar(child, faults);
     }
 }
 
 /* Checks the names in @node and below it against the grammar table, and that none is given twice. */
 static void
-spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
+spm_memory_check_grammar(xmlNodePtr node, SpmFaults *faults)
 {
-    const SpmGrammar *grammar = spm_grammar_find(node->name);
+    const SpmGrammar *grammar = spm_memory_grammar_find(node->name);
     guint seen = 0;
 
-    spm_check_attributes(node, grammar, faults);
+    spm_memory_check_attributes(node, grammar, faults);
     for (xmlNodePtr child = node->children; child; child = child->next) {
         if (child->type == XML_ELEMENT_NODE) {
-            spm_check_child(child, grammar, &seen, faults);
+            spm_memory_check_child(child, grammar, &seen, faults);
         } else if (!grammar->text && !xmlIsBlankNode(child) &&
                    (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)) {
             g_autofree char *text = g_strstrip(g_strdup((const char *)child->content));
 
-            spm_fault(faults, node, "must not contain the text '%s'", text);
+            spm_memory_fault(faults, node, "must not contain the text '%s'", text);
         }
     }
 }
@@ -229,7 +230,7 @@ spm_check_grammar(xmlNodePtr node, SpmFaults *faults)
 SpmAccess
 spm_access_from_string(const char *text)
 {
-    return spm_choice_from_string(spm_access_names, text);
+    return spm_memory_choice_from_string(spm_access_names, text);
 }
 
 /**
@@ -241,26 +242,26 @@ spm_access_from_string(const char *text)
 SpmTristate
 spm_tristate_from_string(const char *text)
 {
-    return spm_choice_from_string(spm_tristate_names, text);
+    return spm_memory_choice_from_string(spm_tristate_names, text);
 }
 
 static unsigned int
-spm_parse_choice(xmlNodePtr node, const char *name, const char *const *names, SpmFaults *faults)
+spm_memory_parse_choice(xmlNodePtr node, const char *name, const char *const *names, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_attr(node, name);
-    unsigned int choice = spm_choice_from_string(names, value);
+    unsigned int choice = spm_memory_choice_from_string(names, value);
 
     if (value && !choice) {
-        g_autofree char *allowed = spm_allowed(names + 1, "'", "'", "");
+        g_autofree char *allowed = spm_memory_allowed(names + 1, "'", "'", "");
 
-        spm_fault(faults, node, "has %s='%s'%s", name, value, allowed);
+        spm_memory_fault(faults, node, "has %s='%s'%s", name, value, allowed);
     }
     return choice;
 }
 
 /* The size of an element in KiB; 0 without the element, or when a fault was added. */
 static guint64
-spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
+spm_memory_parse_scaled(xmlNodePtr node, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_content(node);
     g_autofree char *unit = spm_xml_attr(node, "unit");
@@ -269,25 +270,26 @@ spm_parse_scaled(xmlNodePtr node, SpmFaults *faults)
     if (!node)
         return 0;
     if (!spm_parse_size(value, unit, &kib))
-        spm_fault(faults, node,
-                  "has invalid size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a total "
-                  "below 8 EiB",
-                  value, unit ? unit : "KiB");
+        spm_memory_fault(
+            faults, node,
+            "has invalid size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a total "
+            "below 8 EiB",
+            value, unit ? unit : "KiB");
     else if (kib == 0)
-        spm_fault(faults, node, "is '%s'; it must be greater than 0", value);
+        spm_memory_fault(faults, node, "is '%s'; it must be greater than 0", value);
     return kib;
 }
 
 static void
-spm_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+spm_memory_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
 {
     spm->path = spm_xml_content(node);
     if (spm->path && !g_path_is_absolute(spm->path))
-        spm_fault(faults, node, "is '%s'; it must be an absolute path", spm->path);
+        spm_memory_fault(faults, node, "is '%s'; it must be an absolute path", spm->path);
 }
 
 static void
-spm_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
+spm_memory_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
 {
     xmlNodePtr pagesize = spm_xml_first(source, NULL, "pagesize");
     xmlNodePtr nodemask = spm_xml_first(source, NULL, "nodemask");
@@ -295,72 +297,74 @@ spm_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
     xmlNodePtr alignsize = spm_xml_first(source, NULL, "alignsize");
     xmlNodePtr pmem = spm_xml_first(source, NULL, "pmem");
 
-    spm->pagesize = spm_parse_scaled(pagesize, faults);
-    spm->alignsize = spm_parse_scaled(alignsize, faults);
+    spm->pagesize = spm_memory_parse_scaled(pagesize, faults);
+    spm->alignsize = spm_memory_parse_scaled(alignsize, faults);
     spm->pmem = pmem != NULL;
-    spm_parse_path(spm, path, faults);
+    spm_memory_parse_path(spm, path, faults);
     spm->nodemask = spm_xml_content(nodemask);
     if (nodemask && !spm_cpuset_is_valid(spm->nodemask))
-        spm_fault(faults, nodemask, "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
-                  spm->nodemask);
+        spm_memory_fault(faults, nodemask,
+                         "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
+                         spm->nodemask);
 
     if (path && pagesize)
-        spm_fault(faults, pagesize, "cannot be combined with <path>");
+        spm_memory_fault(faults, pagesize, "cannot be combined with <path>");
     if (path && nodemask)
-        spm_fault(faults, nodemask, "cannot be combined with <path>");
+        spm_memory_fault(faults, nodemask, "cannot be combined with <path>");
     if (alignsize && !path)
-        spm_fault(faults, alignsize, "requires a <path>");
+        spm_memory_fault(faults, alignsize, "requires a <path>");
     if (pmem && !path)
-        spm_fault(faults, pmem, "requires a <path>");
+        spm_memory_fault(faults, pmem, "requires a <path>");
 }
 
 static void
-spm_parse_cell(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+spm_memory_parse_cell(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_content(node);
     guint64 cell = 0;
 
     if (!spm_parse_number(value, 10, G_MAXINT, &cell))
-        spm_fault(faults, node, "is '%s'; it must be the id of a <cell> of <numa>", value);
+        spm_memory_fault(faults, node, "is '%s'; it must be the id of a <cell> of <numa>", value);
     spm->cell = (unsigned int)cell;
 }
 
 static void
-spm_parse_base(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+spm_memory_parse_base(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_attr(node, "base");
 
     if (!value)
-        spm_fault(faults, node, "has no attribute 'base'");
+        spm_memory_fault(faults, node, "has no attribute 'base'");
     else if (!spm_parse_number(value, 16, G_MAXUINT64, &spm->base) || spm->base == 0)
-        spm_fault(faults, node,
-                  "has base='%s'; it must be a hexadecimal guest-physical address other than 0, "
-                  "such as '0x240000000'",
-                  value);
+        spm_memory_fault(faults, node,
+                         "has base='%s'; it must be a hexadecimal guest-physical address other than 0, "
+                         "such as '0x240000000'",
+                         value);
     else
         spm->has_base = TRUE;
 }
 
 static void
-spm_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
+spm_memory_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
 {
     xmlNodePtr size = spm_xml_first(target, NULL, "size");
     xmlNodePtr node = spm_xml_first(target, NULL, "node");
     xmlNodePtr address = spm_xml_first(target, NULL, "address");
 
     if (!size)
-        spm_fault(faults, target, "has no <size>");
+        spm_memory_fault(faults, target, "has no <size>");
     if (!node)
-        spm_fault(faults, target, "has no <node>, the NUMA cell that the guest is to see the memory as");
+        spm_memory_fault(faults, target,
+                         "has no <node>, the NUMA cell that the guest is to see the memory as");
 
     spm->size_line = size ? spm_xml_line(size) : 0;
     spm->cell_line = node ? spm_xml_line(node) : 0;
     spm->base_line = address ? spm_xml_line(address) : 0;
-    spm->size = spm_parse_scaled(size, faults);
+    spm->size = spm_memory_parse_scaled(size, faults);
     if (node)
-        spm_parse_cell(spm, node, faults);
+        spm_memory_parse_cell(spm, node, faults);
     if (address)
-        spm_parse_base(spm, address, faults);
+        spm_memory_parse_base(spm, address, faults);
 }
 
 /**
@@ -396,20 +400,20 @@ spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults)
 
     spm->node = node;
     spm->line = spm_xml_line(node);
-    spm_check_grammar(node, faults);
-    spm->access = spm_parse_choice(node, "access", spm_access_names, faults);
-    spm->discard = spm_parse_choice(node, "discard", spm_tristate_names, faults);
+    spm_memory_check_grammar(node, faults);
+    spm->access = spm_memory_parse_choice(node, "access", spm_access_names, faults);
+    spm->discard = spm_memory_parse_choice(node, "discard", spm_tristate_names, faults);
     if (source)
-        spm_parse_source(spm, source, faults);
+        spm_memory_parse_source(spm, source, faults);
     if (target)
-        spm_parse_target(spm, target, faults);
+        spm_memory_parse_target(spm, target, faults);
     else
-        spm_fault(faults, node, "has no <target>");
+        spm_memory_fault(faults, node, "has no <target>");
 
     spm->alias = spm_xml_attr(alias, "name");
     spm->alias_line = alias ? spm_xml_line(alias) : 0;
     if (alias && !spm->alias)
-        spm_fault(faults, alias, "has no attribute 'name'");
+        spm_memory_fault(faults, alias, "has no attribute 'name'");
     spm->faulty = faults->len > before;
     return spm;
 }

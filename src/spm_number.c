@@ -27,7 +27,7 @@ spm_parse_number(const char *text, guint base, guint64 max, guint64 *value)
 
 /* libvirt's units (virScaleInteger): a letter alone or with "iB" counts in 1024s, with "B" in 1000s. */
 static gboolean
-spm_parse_unit(const char *unit, guint64 *scale)
+spm_number_parse_unit(const char *unit, guint64 *scale)
 {
     static const char letters[] = "kmgtpe";
     const char *letter;
@@ -67,8 +67,9 @@ spm_parse_size(const char *value, const char *unit, guint64 *kib)
 {
     guint64 number, scale, bytes;
 
-    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) || !spm_parse_unit(unit ? unit : "KiB", &scale) ||
-        !g_uint64_checked_mul(&bytes, number, scale) || bytes > G_MAXINT64 - 1023)
+    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) ||
+        !spm_number_parse_unit(unit ? unit : "KiB", &scale) || !g_uint64_checked_mul(&bytes, number, scale) ||
+        bytes > G_MAXINT64 - 1023)
         return FALSE;
 
     *kib = bytes / 1024 + (bytes % 1024 != 0);

@@ -54,14 +54,14 @@ spm_translate_out_concerns(const char *xml)
 }
 
 static GPtrArray *
-spm_memory_nodes(xmlNodePtr domain)
+spm_translate_memory_nodes(xmlNodePtr domain)
 {
     return spm_xml_find_all(domain, "devices/memory");
 }
 
 /* FALSE when @node contains anything but white space, even a comment. */
 static gboolean
-spm_is_empty(xmlNodePtr node)
+spm_translate_is_empty(xmlNodePtr node)
 {
     for (xmlNodePtr child = node->children; child; child = child->next) {
         if (!xmlIsBlankNode(child))
@@ -71,11 +71,11 @@ spm_is_empty(xmlNodePtr node)
 }
 
 static void
-spm_remove_if_empty(gpointer node, gpointer value, gpointer data)
+spm_translate_remove_if_empty(gpointer node, gpointer value, gpointer data)
 {
     (void)value;
     (void)data;
-    if (spm_is_empty(node))
+    if (spm_translate_is_empty(node))
         spm_xml_remove(node);
 }
 
@@ -83,7 +83,7 @@ spm_remove_if_empty(gpointer node, gpointer value, gpointer data)
 
 /* The <qemu:frontend> of a device that the user overrides. */
 static xmlNodePtr
-spm_frontend_ensure(const SpmQemuOverride *override)
+spm_translate_frontend_ensure(const SpmQemuOverride *override)
 {
     xmlNodePtr frontend = override->frontend;
 
@@ -96,7 +96,7 @@ spm_frontend_ensure(const SpmQemuOverride *override)
 
 /* The <qemu:override> to which devices are added. */
 static xmlNodePtr
-spm_override_ensure(xmlNodePtr domain)
+spm_translate_override_ensure(xmlNodePtr domain)
 {
     xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
 
@@ -108,7 +108,7 @@ spm_override_ensure(xmlNodePtr domain)
 }
 
 static xmlNodePtr
-spm_new_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
+spm_translate_new_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
 {
     xmlNodePtr property = spm_xml_new(frontend->doc, frontend->ns, "property");
 
@@ -121,45 +121,47 @@ spm_new_property(xmlNodePtr frontend, const char *name, const char *type, const 
 
 /* Fills @frontend with what makes a carrier SPM. @add links a property into it. */
 static void
-spm_add_properties(xmlNodePtr frontend, const SpmDomainDef *def, const SpmMemoryDef *spm,
-                   const SpmQemuOptions *options, void (*add)(xmlNodePtr, xmlNodePtr))
+spm_translate_add_properties(xmlNodePtr frontend, const SpmDomainDef *def, const SpmMemoryDef *spm,
+                             const SpmQemuOptions *options, void (*add)(xmlNodePtr, xmlNodePtr))
 {
     char node[16];
 
-    add(frontend, spm_new_property(frontend, "driver", "string", options->device));
-    add(frontend, spm_new_property(frontend, "slot", "remove", NULL));
+    add(frontend, spm_translate_new_property(frontend, "driver", "string", options->device));
+    add(frontend, spm_translate_new_property(frontend, "slot", "remove", NULL));
     if (spm_qemu_carrier_cell(def, spm, options) == spm->cell)
         return;
     g_snprintf(node, sizeof(node), "%u", spm->cell);
-    add(frontend, spm_new_property(frontend, "node", "unsigned", node));
+    add(frontend, spm_translate_new_property(frontend, "node", "unsigned", node));
 }
 
 static void
-spm_link(xmlNodePtr parent, xmlNodePtr child)
+spm_translate_link(xmlNodePtr parent, xmlNodePtr child)
 {
     xmlAddChild(parent, child);
 }
 
 static void
-spm_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
+spm_translate_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
     const SpmQemuOverride *found = spm_qemu_ns_override(def, spm->alias);
     xmlNodePtr override, device;
 
     if (found) {
-        spm_add_properties(spm_frontend_ensure(found), def, spm, options, spm_xml_append);
+        spm_translate_add_properties(spm_translate_frontend_ensure(found), def, spm, options, spm_xml_append);
         return;
     }
-    override = spm_override_ensure(def->root);
+    override = spm_translate_override_ensure(def->root);
     device = spm_xml_new(def->root->doc, override->ns, "device");
     spm_xml_add_attr(device, "alias", spm->alias);
-    spm_add_properties(spm_xml_add(device, "frontend", NULL), def, spm, options, spm_link);
+    spm_translate_add_properties(spm_xml_add(device, "frontend", NULL), def, spm, options,
+                                 spm_translate_link);
     spm_xml_append(override, device);
 }
 
 /* Replaces an spm element by its carrier. */
 static void
-spm_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned int slot, const SpmQemuOptions *options)
+spm_translate_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned int slot,
+                           const SpmQemuOptions *options)
 {
     SpmMemoryDef carrier = *spm;
     xmlNodePtr node, address;
@@ -176,7 +178,7 @@ spm_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned int slot, 
 }
 
 static void
-spm_add_argument(xmlNodePtr commandline, const char *value)
+spm_translate_add_argument(xmlNodePtr commandline, const char *value)
 {
     xmlNodePtr arg = spm_xml_new(commandline->doc, commandline->ns, "arg");
 
@@ -185,7 +187,7 @@ spm_add_argument(xmlNodePtr commandline, const char *value)
 }
 
 static void
-spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
+spm_translate_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
     const xmlNs *ns = spm_qemu_ns();
@@ -211,24 +213,24 @@ spm_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
         g_autofree char *node = g_strdup_printf("node,nodeid=%u", cell->id);
 
-        spm_add_argument(commandline, "-numa");
-        spm_add_argument(commandline, node);
+        spm_translate_add_argument(commandline, "-numa");
+        spm_translate_add_argument(commandline, node);
         spm_xml_remove(cell->node);
     }
 }
 
 static void
-spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
+spm_translate_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 {
     unsigned int slot = def->slots;
 
     def->slots += def->spms->len;
     spm_domain_def_format_domain(def);
     for (guint i = 0; i < def->spms->len; i++)
-        spm_make_carrier(def, g_ptr_array_index(def->spms, i), slot + i, options);
-    spm_leave_cells_out(def, options);
+        spm_translate_make_carrier(def, g_ptr_array_index(def->spms, i), slot + i, options);
+    spm_translate_leave_cells_out(def, options);
     for (guint i = 0; i < def->spms->len; i++)
-        spm_add_override(def, g_ptr_array_index(def->spms, i), options);
+        spm_translate_add_override(def, g_ptr_array_index(def->spms, i), options);
 }
 
 /* ---- out ---- */
@@ -236,24 +238,24 @@ spm_make_stock(SpmDomainDef *def, const SpmQemuOptions *options)
 /* Removes @property, and the frontend and the device around it if they are empty then. The parent of the
  * device is added to @emptied, so that it is checked once and not for each device. */
 static void
-spm_take_property(xmlNodePtr property, GHashTable *emptied)
+spm_translate_take_property(xmlNodePtr property, GHashTable *emptied)
 {
     xmlNodePtr frontend = property->parent, device = frontend->parent;
 
     spm_xml_remove(property);
-    if (!spm_is_empty(frontend))
+    if (!spm_translate_is_empty(frontend))
         return;
     spm_xml_remove(frontend);
-    if (!spm_is_empty(device))
+    if (!spm_translate_is_empty(device))
         return;
     g_hash_table_add(emptied, device->parent);
     spm_xml_remove(device);
 }
 
-/* Takes what spm_add_override() adds out of @override, and puts an overridden node back where libvirt
- * has none. Returns TRUE when there was one. */
+/* Takes what spm_translate_add_override() adds out of @override, and puts an overridden node back where
+ * libvirt has none. Returns TRUE when there was one. */
 static gboolean
-spm_take_override(SpmQemuOverride *override, xmlNodePtr memory, GHashTable *emptied)
+spm_translate_take_override(SpmQemuOverride *override, xmlNodePtr memory, GHashTable *emptied)
 {
     static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
     gboolean has_node = override->properties[SPM_QEMU_NODE] != NULL;
@@ -263,14 +265,14 @@ spm_take_override(SpmQemuOverride *override, xmlNodePtr memory, GHashTable *empt
         spm_xml_set_content(spm_xml_find(memory, "target/node"), "%s", cell ? cell : "");
     for (gsize i = 0; i < G_N_ELEMENTS(ours); i++) {
         if (override->properties[ours[i]])
-            spm_take_property(override->properties[ours[i]], emptied);
+            spm_translate_take_property(override->properties[ours[i]], emptied);
         override->properties[ours[i]] = NULL;
     }
     return has_node;
 }
 
 static void
-spm_unmake_carrier(xmlNodePtr memory)
+spm_translate_unmake_carrier(xmlNodePtr memory)
 {
     xmlNodePtr address = spm_xml_first(memory, NULL, "address");
     xmlNodePtr target = spm_xml_first(memory, NULL, "target");
@@ -290,7 +292,7 @@ spm_unmake_carrier(xmlNodePtr memory)
 
 /* The override that makes @memory a carrier, and its device, or NULL when it is not a carrier. */
 static SpmQemuOverride *
-spm_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **device)
+spm_translate_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **device)
 {
     g_autofree char *alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
     SpmQemuOverride *override = alias ? g_tree_lookup(overrides, alias) : NULL;
@@ -302,7 +304,7 @@ spm_find_carrier_override(xmlNodePtr memory, GTree *overrides, const char **devi
 
 /* The first element after the cells of @numa, or NULL when there is none. */
 static xmlNodePtr
-spm_find_after_cells(xmlNodePtr numa)
+spm_translate_find_after_cells(xmlNodePtr numa)
 {
     xmlNodePtr after = NULL;
 
@@ -314,7 +316,7 @@ spm_find_after_cells(xmlNodePtr numa)
 
 /* Adds a cell without memory to @numa, before @after or at the end. */
 static void
-spm_append_cell(xmlNodePtr numa, xmlNodePtr after, guint id)
+spm_translate_append_cell(xmlNodePtr numa, xmlNodePtr after, guint id)
 {
     xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell");
 
@@ -328,31 +330,31 @@ spm_append_cell(xmlNodePtr numa, xmlNodePtr after, guint id)
 }
 
 static gboolean
-spm_argument_is(xmlNodePtr arg, const char *value)
+spm_translate_argument_is(xmlNodePtr arg, const char *value)
 {
     g_autofree char *found = spm_xml_attr(arg, "value");
 
     return g_strcmp0(found, value) == 0;
 }
 
-/* Gives <numa> the cells back that spm_leave_cells_out() took. */
+/* Gives <numa> the cells back that spm_translate_leave_cells_out() took. */
 static void
-spm_restore_cells(xmlNodePtr domain, GHashTable *emptied)
+spm_translate_restore_cells(xmlNodePtr domain, GHashTable *emptied)
 {
     g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
     g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
     xmlNodePtr numa = numas->len ? g_ptr_array_index(numas, numas->len - 1) : NULL;
-    xmlNodePtr after = numa ? spm_find_after_cells(numa) : NULL;
+    xmlNodePtr after = numa ? spm_translate_find_after_cells(numa) : NULL;
     guint id = cells->len;
 
     for (guint i = 0; numa && i + 1 < args->len; i++) {
         xmlNodePtr option = g_ptr_array_index(args, i), value = g_ptr_array_index(args, i + 1);
         g_autofree char *ours = g_strdup_printf("node,nodeid=%u", id);
 
-        if (!spm_argument_is(option, "-numa") || !spm_argument_is(value, ours))
+        if (!spm_translate_argument_is(option, "-numa") || !spm_translate_argument_is(value, ours))
             continue;
-        spm_append_cell(numa, after, id++);
+        spm_translate_append_cell(numa, after, id++);
         g_hash_table_add(emptied, option->parent);
         g_hash_table_add(emptied, value->parent);
         spm_xml_remove(option);
@@ -362,7 +364,7 @@ spm_restore_cells(xmlNodePtr domain, GHashTable *emptied)
 }
 
 static void
-spm_give_slots_back(xmlNodePtr domain, guint carriers)
+spm_translate_give_slots_back(xmlNodePtr domain, guint carriers)
 {
     xmlNodePtr node = spm_xml_first(domain, NULL, "maxMemory");
     g_autofree char *text = spm_xml_attr(node, "slots");
@@ -379,9 +381,9 @@ spm_give_slots_back(xmlNodePtr domain, guint carriers)
 /* Shows every carrier of @domain as spm. Returns how many there were. A stored domain has no bounds, so
  * this is linear in the size of the document. */
 static guint
-spm_make_spm(xmlNodePtr domain)
+spm_translate_make_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
     gboolean left_out = FALSE;
@@ -390,19 +392,19 @@ spm_make_spm(xmlNodePtr domain)
     for (guint i = 0; i < memories->len; i++) {
         xmlNodePtr memory = g_ptr_array_index(memories, i);
         const char *device;
-        SpmQemuOverride *override = spm_find_carrier_override(memory, overrides, &device);
+        SpmQemuOverride *override = spm_translate_find_carrier_override(memory, overrides, &device);
 
         if (!override)
             continue;
-        left_out |= spm_take_override(override, memory, emptied);
-        spm_unmake_carrier(memory);
+        left_out |= spm_translate_take_override(override, memory, emptied);
+        spm_translate_unmake_carrier(memory);
         carriers++;
     }
     if (left_out)
-        spm_restore_cells(domain, emptied);
-    g_hash_table_foreach(emptied, spm_remove_if_empty, NULL);
+        spm_translate_restore_cells(domain, emptied);
+    g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
     if (carriers) {
-        spm_give_slots_back(domain, carriers);
+        spm_translate_give_slots_back(domain, carriers);
         spm_qemu_ns_drop(domain);
     }
     return carriers;
@@ -411,9 +413,9 @@ spm_make_spm(xmlNodePtr domain)
 /* ---- both ---- */
 
 static gboolean
-spm_has_spm(xmlNodePtr domain)
+spm_translate_has_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
 
     for (guint i = 0; i < memories->len; i++) {
         if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
@@ -425,11 +427,11 @@ spm_has_spm(xmlNodePtr domain)
 /* Parse, post-parse and validate. Carriers besides spm elements are made spm first, so that the rules hold
  * for all of them. */
 static SpmDomainDef *
-spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
+spm_translate_load_domain(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
 {
     SpmDomainDef *def;
 
-    spm_make_spm(domain);
+    spm_translate_make_spm(domain);
     def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
     spm_qemu_ns_parse(def);
     spm_domain_def_post_parse(def);
@@ -438,7 +440,7 @@ spm_load(xmlNodePtr domain, const SpmQemuOptions *options, SpmFaults *faults)
 }
 
 static void
-spm_refuse_root(xmlNodePtr root, SpmFaults *faults)
+spm_translate_refuse_root(xmlNodePtr root, SpmFaults *faults)
 {
     if (root->ns)
         spm_faults_add(faults, SPM_ERROR_DOCUMENT, spm_xml_line(root),
@@ -466,9 +468,10 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
     SpmDomainDef *first = NULL;
 
     if (domains->len == 0)
-        spm_refuse_root(xmlDocGetRootElement(doc), faults);
+        spm_translate_refuse_root(xmlDocGetRootElement(doc), faults);
     for (guint i = 0; i < domains->len; i++) {
-        g_autoptr(SpmDomainDef) def = spm_load(g_ptr_array_index(domains, i), options, faults);
+        g_autoptr(SpmDomainDef) def =
+            spm_translate_load_domain(g_ptr_array_index(domains, i), options, faults);
 
         if (!first)
             first = g_steal_pointer(&def);
@@ -478,7 +481,7 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
 
 /* The device that @def gets, or NULL when a fault was added. */
 static const char *
-spm_choose_device(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+spm_translate_choose_device(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
     g_autoptr(GError) error = NULL;
     const char *device = options->device ? options->device : options->choose(def, options->data, &error);
@@ -506,13 +509,13 @@ spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *fa
     for (guint i = 0; i < domains->len; i++) {
         g_autoptr(SpmDomainDef) def = NULL;
 
-        if (!spm_has_spm(g_ptr_array_index(domains, i)))
+        if (!spm_translate_has_spm(g_ptr_array_index(domains, i)))
             continue;
-        def = spm_load(g_ptr_array_index(domains, i), options, faults);
-        chosen.device = faults->len ? NULL : spm_choose_device(def, options, faults);
+        def = spm_translate_load_domain(g_ptr_array_index(domains, i), options, faults);
+        chosen.device = faults->len ? NULL : spm_translate_choose_device(def, options, faults);
         if (!chosen.device)
             continue;
-        spm_make_stock(def, &chosen);
+        spm_translate_make_stock(def, &chosen);
         count++;
     }
     return count;
@@ -531,21 +534,21 @@ spm_translate_out_doc(xmlDocPtr doc)
     guint count = 0;
 
     for (guint i = 0; i < domains->len; i++)
-        count += spm_make_spm(g_ptr_array_index(domains, i));
+        count += spm_translate_make_spm(g_ptr_array_index(domains, i));
     return count;
 }
 
 /* The device that the carriers of @domain become, or @found where that one counts. */
 static const char *
-spm_domain_carrier_device(xmlNodePtr domain, const char *found)
+spm_translate_domain_carrier_device(xmlNodePtr domain, const char *found)
 {
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
         const char *device;
 
-        if (spm_find_carrier_override(g_ptr_array_index(memories, i), overrides, &device) &&
+        if (spm_translate_find_carrier_override(g_ptr_array_index(memories, i), overrides, &device) &&
             (!found || !spm_qemu_device_moves_contents(device)))
             found = device;
     }
@@ -566,7 +569,7 @@ spm_translate_device(xmlDocPtr doc)
     const char *device = NULL;
 
     for (guint i = 0; i < domains->len; i++)
-        device = spm_domain_carrier_device(g_ptr_array_index(domains, i), device);
+        device = spm_translate_domain_carrier_device(g_ptr_array_index(domains, i), device);
     return device;
 }
 
@@ -589,7 +592,7 @@ spm_translate_choose(xmlDocPtr doc, const SpmQemuOptions *options, GError **erro
     g_autoptr(SpmDomainDef) def = NULL;
 
     if (domains->len == 0) {
-        spm_refuse_root(xmlDocGetRootElement(doc), faults);
+        spm_translate_refuse_root(xmlDocGetRootElement(doc), faults);
         spm_faults_to_error(faults, error);
         return NULL;
     }
@@ -608,7 +611,7 @@ gboolean
 spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
 {
     xmlNodePtr domain = xmlDocGetRootElement(doc);
-    g_autoptr(GPtrArray) memories = spm_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
@@ -616,7 +619,7 @@ spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
         g_autofree char *name = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
         const char *device;
 
-        if (g_strcmp0(name, alias) == 0 && spm_find_carrier_override(memory, overrides, &device))
+        if (g_strcmp0(name, alias) == 0 && spm_translate_find_carrier_override(memory, overrides, &device))
             return TRUE;
     }
     return FALSE;

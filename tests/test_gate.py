@@ -129,8 +129,8 @@ def test_libvirt_is_asked_about_the_program_that_is_run(call, emulator, tmp_path
 
 
 def test_the_gate_is_in_front_of_all_that_changes_something():
-    """By the source: a wrapper calls libvirt's function only behind a function that asks."""
-    asks = r"spm_(in|in_\w+|contents_move\w*|is_refused|has_carrier|may_start)\("
+    """By the source: a wrapper calls a function that asks before it calls libvirt's."""
+    asks = r"spm_(in|in_\w+|params_in|contents_move\w*|device_is_refused|device_has_carrier|start_may)\("
     text = "".join(path.read_text() for path in sorted((document("spm-single").parents[2] / "src/preload").glob("wrap_*.c")))
     bodies = dict(re.findall(r"^SPM_EXPORT [^\n]*\n(vir\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S))
     assert set(TAKES_XML + DEVICE + NO_XML + STARTS) <= set(bodies)

@@ -168,7 +168,7 @@ spm_svg_add_map(GString *out, const SpmLayout *layout)
 }
 
 static gboolean
-spm_layout_has(const SpmLayout *layout, SpmRegionKind kind)
+spm_svg_layout_has(const SpmLayout *layout, SpmRegionKind kind)
 {
     for (guint i = 0; i < layout->regions->len; i++) {
         if (((const SpmRegion *)g_ptr_array_index(layout->regions, i))->kind == kind)
@@ -182,7 +182,7 @@ static guint
 spm_svg_add_legend(GString *out, const SpmLayout *layout, guint y)
 {
     for (guint kind = 0; kind < SPM_REGION_LAST; kind++) {
-        if (!spm_layout_has(layout, kind))
+        if (!spm_svg_layout_has(layout, kind))
             continue;
         g_string_append_printf(out,
                                "<rect class='band' x='%d' y='%u' width='22' height='14' fill='%s'/>"

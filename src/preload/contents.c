@@ -11,7 +11,7 @@
 #include "spm_xml.h"
 
 static gboolean
-spm_is_checked(virDomainPtr domain)
+spm_contents_is_checked(virDomainPtr domain)
 {
     const SpmLibvirt *libvirt = spm_libvirt();
     SpmQemuOptions options;
@@ -21,7 +21,7 @@ spm_is_checked(virDomainPtr domain)
 }
 
 static void
-spm_report_loss(virDomainPtr domain)
+spm_contents_report_loss(virDomainPtr domain)
 {
     g_autofree char *path = spm_settings_path();
     g_autofree char *message = g_strdup_printf("<memory model='spm'> of this domain is QEMU's device "
@@ -35,7 +35,7 @@ spm_report_loss(virDomainPtr domain)
 }
 
 static void
-spm_report_unknown(virDomainPtr domain, const GError *error)
+spm_contents_report_unknown(virDomainPtr domain, const GError *error)
 {
     g_autofree char *path = spm_settings_path();
     g_autofree char *message = g_strdup_printf(
@@ -52,7 +52,7 @@ static gboolean
 spm_contents_are_kept(SpmLive *live)
 {
     /* a domain that is shut off has no contents */
-    if (!spm_is_checked(live->domain) || spm_libvirt()->virDomainIsActive(live->domain) == 0)
+    if (!spm_contents_is_checked(live->domain) || spm_libvirt()->virDomainIsActive(live->domain) == 0)
         return TRUE;
     spm_live_read(live);
     return live->given && !live->error && (!live->device || spm_qemu_device_moves_contents(live->device));
@@ -60,12 +60,12 @@ spm_contents_are_kept(SpmLive *live)
 
 /* Refuses to lose contents. libvirt has set an error already if it gave no XML. */
 static void
-spm_report_contents(const SpmLive *live)
+spm_contents_report(const SpmLive *live)
 {
     if (live->error)
-        spm_report_unknown(live->domain, live->error);
+        spm_contents_report_unknown(live->domain, live->error);
     else if (live->given)
-        spm_report_loss(live->domain);
+        spm_contents_report_loss(live->domain);
 }
 
 /**
@@ -81,13 +81,13 @@ spm_contents_move(SpmLive *live)
 {
     if (spm_contents_are_kept(live))
         return TRUE;
-    spm_report_contents(live);
+    spm_contents_report(live);
     return FALSE;
 }
 
 /* FALSE when the snapshot is one of disks only. */
 static gboolean
-spm_snapshot_has_memory(SpmIncoming *incoming)
+spm_contents_snapshot_has_memory(SpmIncoming *incoming)
 {
     xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autofree char *mode =
@@ -110,8 +110,8 @@ spm_contents_move_in_snapshot(SpmLive *live, SpmIncoming *incoming, unsigned int
     if (!incoming->xml ||
         flags & (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY))
         return TRUE;
-    if (spm_contents_are_kept(live) || !spm_snapshot_has_memory(incoming))
+    if (spm_contents_are_kept(live) || !spm_contents_snapshot_has_memory(incoming))
         return TRUE;
-    spm_report_contents(live);
+    spm_contents_report(live);
     return FALSE;
 }

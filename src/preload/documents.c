@@ -283,7 +283,7 @@ spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming)
 
 /* What libvirt has of the snapshot or checkpoint that @incoming describes; NULL if it does not exist yet. */
 static char *
-spm_stored_moment(virDomainPtr domain, SpmIncoming *incoming, SpmMomentReader read_moment)
+spm_document_stored_moment(virDomainPtr domain, SpmIncoming *incoming, SpmMomentReader read_moment)
 {
     xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autofree char *name = doc ? spm_xml_content(spm_xml_find(xmlDocGetRootElement(doc), "name")) : NULL;
@@ -308,7 +308,7 @@ spm_in_moment(SpmLive *live, SpmMomentReader read_moment, SpmIncoming *incoming)
 
     if (!spm_concerns(conn, incoming->xml, &options))
         return TRUE;
-    stored = spm_stored_moment(live->domain, incoming, read_moment);
+    stored = spm_document_stored_moment(live->domain, incoming, read_moment);
     return stored ? spm_in_place_of(conn, stored, &options, incoming)
                   : spm_in_place_of_live(live, &options, incoming);
 }

@@ -19,7 +19,7 @@
 
 /* FALSE when the connection's URI names another host. */
 static gboolean
-spm_is_here(virConnectPtr conn)
+spm_emulator_is_here(virConnectPtr conn)
 {
     char *uri = spm_libvirt()->virConnectGetURI(conn);
     g_autofree char *host = NULL;
@@ -32,7 +32,7 @@ spm_is_here(virConnectPtr conn)
 
 /* The emulator that libvirt takes for @def, or NULL when it has none. */
 static char *
-spm_default_emulator(virConnectPtr conn, const SpmDomainDef *def)
+spm_emulator_default(virConnectPtr conn, const SpmDomainDef *def)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     char *xml =
@@ -45,7 +45,7 @@ spm_default_emulator(virConnectPtr conn, const SpmDomainDef *def)
 
 /* The program that a path leads to, by its one real name, or NULL when it leads to none. */
 static char *
-spm_real_program(const char *path)
+spm_emulator_real_program(const char *path)
 {
     g_autofree char *real = path && g_path_is_absolute(path) ? realpath(path, NULL) : NULL;
     struct stat info;
@@ -59,8 +59,8 @@ spm_real_program(const char *path)
  * real name: a link may lead to another program by then, and one below /proc does so for each that follows
  * it. */
 static gboolean
-spm_libvirt_runs(virConnectPtr conn, const char *program, const char *emulator, const char *arch,
-                 GError **error)
+spm_emulator_libvirt_runs(virConnectPtr conn, const char *program, const char *emulator, const char *arch,
+                          GError **error)
 {
     const SpmLibvirt *libvirt = spm_libvirt();
     char *xml = libvirt->virConnectGetDomainCapabilities(conn, program, arch, NULL, NULL, 0);
@@ -100,17 +100,17 @@ spm_emulator_ask(const SpmDomainDef *def, virConnectPtr conn, const char *unaske
     g_autofree char *program = NULL;
     const char *device;
 
-    if (!spm_is_here(conn))
+    if (!spm_emulator_is_here(conn))
         return unasked;
-    emulator = def->emulator ? g_strdup(def->emulator) : spm_default_emulator(conn, def);
-    program = spm_real_program(emulator);
+    emulator = def->emulator ? g_strdup(def->emulator) : spm_emulator_default(conn, def);
+    program = spm_emulator_real_program(emulator);
     if (!program)
         return unasked;
     device = spm_probe_recall(program);
     if (device)
         return device;
     /* libvirt has just named its own choice, by the same function */
-    if (def->emulator && !spm_libvirt_runs(conn, program, emulator, def->arch, error))
+    if (def->emulator && !spm_emulator_libvirt_runs(conn, program, emulator, def->arch, error))
         return NULL;
     return spm_probe_cached(program, spm_is_daemon() ? spm_scan_emulator : spm_probe_emulator, error);
 }

@@ -30,7 +30,7 @@ static _Thread_local gboolean spm_asking;
 static SpmErrorPriority spm_daemon_priority;
 
 static int
-spm_error_priority(virErrorPtr error, int priority)
+spm_gate_error_priority(virErrorPtr error, int priority)
 {
     if (spm_asking)
         return SPM_LOG_DEBUG;
@@ -42,7 +42,7 @@ virSetErrorLogPriorityFunc(SpmErrorPriority function)
 {
     spm_daemon_priority = function;
     if (spm_libvirt()->virSetErrorLogPriorityFunc)
-        spm_libvirt()->virSetErrorLogPriorityFunc(spm_error_priority);
+        spm_libvirt()->virSetErrorLogPriorityFunc(spm_gate_error_priority);
 }
 
 /**

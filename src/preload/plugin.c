@@ -28,7 +28,7 @@
 static SpmLibvirt libvirt;
 
 static void *
-spm_resolve(void *handle, const char *name, gboolean required)
+spm_plugin_resolve(void *handle, const char *name, gboolean required)
 {
     void *symbol = dlsym(handle, name);
 
@@ -40,10 +40,10 @@ spm_resolve(void *handle, const char *name, gboolean required)
 }
 
 static void
-spm_resolve_all(void *handle)
+spm_plugin_resolve_all(void *handle)
 {
     libvirt.armed = TRUE;
-#define SPM_RESOLVE(name, required) *(void **)&libvirt.name = spm_resolve(handle, #name, required);
+#define SPM_RESOLVE(name, required) *(void **)&libvirt.name = spm_plugin_resolve(handle, #name, required);
 #define SPM_INTERPOSED(type, name, parameters) SPM_RESOLVE(name, TRUE)
 #define SPM_INTERPOSED_OPTIONAL(type, name, parameters) SPM_RESOLVE(name, FALSE)
 #define SPM_CALLED(type, name, parameters) SPM_RESOLVE(name, TRUE)
@@ -57,7 +57,7 @@ spm_resolve_all(void *handle)
 }
 
 static void
-spm_load_settings(void)
+spm_plugin_load_settings(void)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autofree char *path = spm_settings_path();
@@ -70,7 +70,7 @@ spm_load_settings(void)
 
 /* libvirt's version by the name of its file, as a library must not be called before its program has begun. */
 static unsigned long
-spm_version_of_library(void *handle)
+spm_plugin_version_of_library(void *handle)
 {
     struct link_map *map;
     char *file;
@@ -98,7 +98,7 @@ spm_is_daemon(void)
 }
 
 static void
-spm_log_armed(unsigned long version)
+spm_plugin_log_armed(unsigned long version)
 {
     g_autofree char *name = spm_libvirt_version_name(version);
     guint count = 0;
@@ -118,7 +118,7 @@ spm_log_armed(unsigned long version)
 
 /* Resolves the table, once, if libvirt is loaded. The handle is kept, as libvirt is by its users. */
 static gboolean
-spm_libvirt_init(void)
+spm_plugin_libvirt_init(void)
 {
     static gsize done;
 
@@ -127,10 +127,10 @@ spm_libvirt_init(void)
 
         if (handle) {
             xmlInitParser();
-            spm_resolve_all(handle);
-            spm_load_settings();
+            spm_plugin_resolve_all(handle);
+            spm_plugin_load_settings();
             if (libvirt.armed && spm_is_daemon())
-                spm_log_armed(spm_version_of_library(handle));
+                spm_plugin_log_armed(spm_plugin_version_of_library(handle));
         }
         g_once_init_leave(&done, handle ? 1 : 2);
     }
@@ -139,7 +139,7 @@ spm_libvirt_init(void)
 
 /* Takes the plugin out of LD_PRELOAD: libvirt passes that on to QEMU and to hooks. */
 static void
-spm_leave_environment(void)
+spm_plugin_leave_environment(void)
 {
     const char *list = getenv("LD_PRELOAD");
     g_auto(GStrv) entries = list ? g_strsplit_set(list, ": ", -1) : NULL;
@@ -172,8 +172,8 @@ static void __attribute__((constructor)) spm_constructor(void)
 
     if (!handle)
         return;
-    spm_libvirt_init();
-    spm_leave_environment();
+    spm_plugin_libvirt_init();
+    spm_plugin_leave_environment();
 }
 
 /**
@@ -185,7 +185,7 @@ const SpmLibvirt *
 spm_libvirt(void)
 {
     /* a wrapper is only ever called by a program that has libvirt */
-    if (!spm_libvirt_init())
+    if (!spm_plugin_libvirt_init())
         g_error("libvirt-spm: libvirt.so.0 is not loaded");
     return &libvirt;
 }

@@ -28,7 +28,7 @@ spm_device_is_spm(const char *xml)
 }
 
 static int
-spm_refuse_device(virDomainPtr domain)
+spm_device_refuse(virDomainPtr domain)
 {
     spm_report(
         spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED,
@@ -41,7 +41,7 @@ spm_refuse_device(virDomainPtr domain)
 
 /* Whether the plugin is to refuse the device, and libvirt is not to see it. */
 static gboolean
-spm_is_refused(virDomainPtr domain, const char *xml)
+spm_device_is_refused(virDomainPtr domain, const char *xml)
 {
     SpmQemuOptions options;
 
@@ -51,42 +51,42 @@ spm_is_refused(virDomainPtr domain, const char *xml)
 SPM_EXPORT int
 virDomainAttachDevice(virDomainPtr domain, const char *xml)
 {
-    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
-                                       : spm_libvirt()->virDomainAttachDevice(domain, xml);
+    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
+                                              : spm_libvirt()->virDomainAttachDevice(domain, xml);
 }
 
 SPM_EXPORT int
 virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
-                                       : spm_libvirt()->virDomainAttachDeviceFlags(domain, xml, flags);
+    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
+                                              : spm_libvirt()->virDomainAttachDeviceFlags(domain, xml, flags);
 }
 
 SPM_EXPORT int
 virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
-                                       : spm_libvirt()->virDomainUpdateDeviceFlags(domain, xml, flags);
+    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
+                                              : spm_libvirt()->virDomainUpdateDeviceFlags(domain, xml, flags);
 }
 
 SPM_EXPORT int
 virDomainDetachDevice(virDomainPtr domain, const char *xml)
 {
-    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
-                                       : spm_libvirt()->virDomainDetachDevice(domain, xml);
+    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
+                                              : spm_libvirt()->virDomainDetachDevice(domain, xml);
 }
 
 SPM_EXPORT int
 virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
 {
-    return spm_is_refused(domain, xml) ? spm_refuse_device(domain)
-                                       : spm_libvirt()->virDomainDetachDeviceFlags(domain, xml, flags);
+    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
+                                              : spm_libvirt()->virDomainDetachDeviceFlags(domain, xml, flags);
 }
 
 /* Whether one of the carriers of a domain has the alias; @flags say which of the domain's two documents is
  * meant. */
 static gboolean
-spm_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
+spm_device_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
 {
     char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
     g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
@@ -103,7 +103,8 @@ virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned int 
     /* only aliases of the user's own can be those of SPM */
     if (alias && g_str_has_prefix(alias, "ua-") && spm_options(spm_connection(domain), &options) &&
         spm_gate(spm_connection(domain)) &&
-        (spm_has_carrier(domain, alias, 0) || spm_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE)))
-        return spm_refuse_device(domain);
+        (spm_device_has_carrier(domain, alias, 0) ||
+         spm_device_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE)))
+        return spm_device_refuse(domain);
     return spm_libvirt()->virDomainDetachDeviceAlias(domain, alias, flags);
 }

@@ -133,7 +133,7 @@ virDomainRestoreFlags(virConnectPtr conn, const char *file, const char *xml, uns
 }
 
 static char *
-spm_read_snapshot(virDomainPtr domain, const char *name)
+spm_document_read_snapshot(virDomainPtr domain, const char *name)
 {
     virDomainSnapshotPtr snapshot = spm_libvirt()->virDomainSnapshotLookupByName(domain, name, 0);
     char *xml = snapshot ? spm_libvirt()->virDomainSnapshotGetXMLDesc(snapshot, 0) : NULL;
@@ -144,7 +144,7 @@ spm_read_snapshot(virDomainPtr domain, const char *name)
 }
 
 static char *
-spm_read_checkpoint(virDomainPtr domain, const char *name)
+spm_document_read_checkpoint(virDomainPtr domain, const char *name)
 {
     virDomainCheckpointPtr checkpoint = spm_libvirt()->virDomainCheckpointLookupByName(domain, name, 0);
     char *xml = checkpoint ? spm_libvirt()->virDomainCheckpointGetXMLDesc(checkpoint, 0) : NULL;
@@ -161,7 +161,7 @@ virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int fl
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
     return spm_contents_move_in_snapshot(&live, &incoming, flags) &&
-                   spm_in_moment(&live, spm_read_snapshot, &incoming)
+                   spm_in_moment(&live, spm_document_read_snapshot, &incoming)
                ? spm_libvirt()->virDomainSnapshotCreateXML(domain, incoming.xml, flags)
                : NULL;
 }
@@ -172,7 +172,7 @@ virDomainCheckpointCreateXML(virDomainPtr domain, const char *xml, unsigned int 
     g_auto(SpmLive) live = { .domain = domain };
     g_auto(SpmIncoming) incoming = { .xml = xml };
 
-    return spm_in_moment(&live, spm_read_checkpoint, &incoming)
+    return spm_in_moment(&live, spm_document_read_checkpoint, &incoming)
                ? spm_libvirt()->virDomainCheckpointCreateXML(domain, incoming.xml, flags)
                : NULL;
 }

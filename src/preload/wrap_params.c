@@ -42,7 +42,7 @@ typedef struct {
 } SpmSubject;
 
 static gboolean
-spm_in_subject(const SpmSubject *subject, SpmIncoming *incoming)
+spm_params_in_subject(const SpmSubject *subject, SpmIncoming *incoming)
 {
     if (subject->live)
         return spm_in_domain(subject->live, incoming);
@@ -53,14 +53,14 @@ spm_in_subject(const SpmSubject *subject, SpmIncoming *incoming)
 /* Translates every document among @params, which is replaced by a copy when one of them changes. The caller's
  * own are left as they are. */
 static gboolean
-spm_in_params(const SpmSubject *subject, virTypedParameterPtr *params, int nparams, SpmParams *stock)
+spm_params_in(const SpmSubject *subject, virTypedParameterPtr *params, int nparams, SpmParams *stock)
 {
     for (int i = 0; *params && i < nparams; i++) {
         g_auto(SpmIncoming) incoming = { .xml = (*params)[i].value.s };
 
         if (!spm_param_is_document(&(*params)[i]))
             continue;
-        if (!spm_in_subject(subject, &incoming))
+        if (!spm_params_in_subject(subject, &incoming))
             return FALSE;
         if (!incoming.stock)
             continue;
@@ -93,7 +93,7 @@ virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparam
     g_auto(SpmParams) stock = { 0 };
 
     return spm_contents_move(&live) &&
-                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
+                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
                : -1;
 }
@@ -104,7 +104,7 @@ virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int npar
     const SpmSubject subject = { conn, NULL, spm_param_text(params, nparams, VIR_DOMAIN_SAVE_PARAM_FILE) };
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(&subject, &params, nparams, &stock)
+    return spm_params_in(&subject, &params, nparams, &stock)
                ? spm_libvirt()->virDomainRestoreParams(conn, params, nparams, flags)
                : -1;
 }
@@ -117,7 +117,7 @@ virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr 
     g_auto(SpmParams) stock = { 0 };
 
     return spm_contents_move(&live) &&
-                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
+                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
                : NULL;
 }
@@ -130,7 +130,7 @@ virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterP
     g_auto(SpmParams) stock = { 0 };
 
     return spm_contents_move(&live) &&
-                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
+                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
                : -1;
 }
@@ -143,7 +143,7 @@ virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, i
     g_auto(SpmParams) stock = { 0 };
 
     return spm_contents_move(&live) &&
-                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
+                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
                                                              cookie_out_size, flags)
                : NULL;
@@ -156,7 +156,7 @@ virDomainMigratePrepare3Params(virConnectPtr conn, virTypedParameterPtr params, 
 {
     g_auto(SpmParams) stock = { 0 };
 
-    return spm_in_params(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock)
+    return spm_params_in(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePrepare3Params(conn, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                uri_out, flags)
@@ -172,7 +172,7 @@ virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedPa
     g_auto(SpmParams) stock = { 0 };
 
     return spm_contents_move(&live) &&
-                   spm_in_params(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
+                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
                ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
                                                                cookie_in_size, cookie_out, cookie_out_size,
                                                                flags)

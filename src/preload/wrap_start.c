@@ -35,7 +35,7 @@ typedef struct {
 
 /* A SpmQemuChooser: the stored device counts when the emulator cannot be asked. */
 static const char *
-spm_choose_for_start(const SpmDomainDef *def, gpointer data, GError **error)
+spm_start_choose(const SpmDomainDef *def, gpointer data, GError **error)
 {
     const SpmStart *start = data;
 
@@ -45,7 +45,7 @@ spm_choose_for_start(const SpmDomainDef *def, gpointer data, GError **error)
 /* Finds the two devices for what libvirt has, @doc. Returns FALSE, with libvirt's error set, when the
  * emulator has neither device. */
 static gboolean
-spm_look_at(xmlDocPtr doc, SpmStart *start)
+spm_start_look_at(xmlDocPtr doc, SpmStart *start)
 {
     SpmQemuOptions options = start->options;
     g_autoptr(GError) error = NULL;
@@ -53,7 +53,7 @@ spm_look_at(xmlDocPtr doc, SpmStart *start)
     start->stored = spm_translate_device(doc);
     if (!start->stored)
         return TRUE;
-    options.choose = spm_choose_for_start;
+    options.choose = spm_start_choose;
     options.data = start;
     start->present = spm_translate_choose(doc, &options, &error);
     if (start->present)
@@ -66,21 +66,21 @@ spm_look_at(xmlDocPtr doc, SpmStart *start)
 }
 
 static gboolean
-spm_look(char *xml, SpmStart *start)
+spm_start_look(char *xml, SpmStart *start)
 {
     g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
 
     free(xml);
-    return !doc || spm_look_at(doc, start);
+    return !doc || spm_start_look_at(doc, start);
 }
 
 /* FALSE, with libvirt's error set, when the saved state has a device that the emulator lacks. */
 static gboolean
-spm_saved_state_starts(virDomainPtr domain, SpmStart *start)
+spm_start_saved_state_starts(virDomainPtr domain, SpmStart *start)
 {
     g_autofree char *message = NULL;
 
-    if (!spm_look(spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), start))
+    if (!spm_start_look(spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), start))
         return FALSE;
     if (g_strcmp0(start->present, start->stored) == 0)
         return TRUE;
@@ -95,16 +95,16 @@ spm_saved_state_starts(virDomainPtr domain, SpmStart *start)
 
 /* All that libvirt keeps of a domain. */
 static char *
-spm_dump(virDomainPtr domain)
+spm_start_dump(virDomainPtr domain)
 {
     return spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 }
 
 /* FALSE, with libvirt's error set, when @domain is not @xml any more. */
 static gboolean
-spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
+spm_start_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
 {
-    char *again = spm_dump(domain);
+    char *again = spm_start_dump(domain);
     gboolean same = g_strcmp0(xml, again) == 0;
 
     if (again && !same)
@@ -117,7 +117,7 @@ spm_is_unchanged(virDomainPtr domain, const char *xml, const SpmStart *start)
 
 /* The definition to replace @xml, or NULL with libvirt's error set. */
 static char *
-spm_with_present_device(const char *xml, const SpmStart *start)
+spm_start_with_present_device(const char *xml, const SpmStart *start)
 {
     SpmQemuOptions options = start->options;
     g_autoptr(SpmFaults) faults = spm_faults_new();
@@ -134,11 +134,11 @@ spm_with_present_device(const char *xml, const SpmStart *start)
 }
 
 static gboolean
-spm_define_anew(virDomainPtr domain, const SpmStart *start)
+spm_start_define_anew(virDomainPtr domain, const SpmStart *start)
 {
-    char *xml = spm_dump(domain);
-    g_autofree char *stock = xml ? spm_with_present_device(xml, start) : NULL;
-    gboolean unchanged = stock && spm_is_unchanged(domain, xml, start);
+    char *xml = spm_start_dump(domain);
+    g_autofree char *stock = xml ? spm_start_with_present_device(xml, start) : NULL;
+    gboolean unchanged = stock && spm_start_is_unchanged(domain, xml, start);
     virDomainPtr defined = unchanged ? spm_libvirt()->virDomainDefineXML(start->conn, stock) : NULL;
 
     free(xml);
@@ -148,46 +148,46 @@ spm_define_anew(virDomainPtr domain, const SpmStart *start)
 }
 
 static gboolean
-spm_definition_starts(virDomainPtr domain, SpmStart *start)
+spm_start_definition_starts(virDomainPtr domain, SpmStart *start)
 {
-    if (!spm_look(spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), start))
+    if (!spm_start_look(spm_libvirt()->virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE), start))
         return FALSE;
     /* libvirt refuses to start one that runs */
     if (g_strcmp0(start->present, start->stored) == 0 || spm_libvirt()->virDomainIsActive(domain) != 0)
         return TRUE;
-    return spm_define_anew(domain, start);
+    return spm_start_define_anew(domain, start);
 }
 
 /* Makes sure that @domain, which is about to start, has the device of its emulator. Returns FALSE, with
  * libvirt's error set, when it must not start. */
 static gboolean
-spm_may_start(virDomainPtr domain, unsigned int flags)
+spm_start_may(virDomainPtr domain, unsigned int flags)
 {
     SpmStart start = { .conn = spm_connection(domain) };
 
     if (!spm_options(start.conn, &start.options) || !spm_gate(start.conn))
         return TRUE;
     if (!(flags & VIR_DOMAIN_START_FORCE_BOOT) && spm_libvirt()->virDomainHasManagedSaveImage(domain, 0) > 0)
-        return spm_saved_state_starts(domain, &start);
-    return spm_definition_starts(domain, &start);
+        return spm_start_saved_state_starts(domain, &start);
+    return spm_start_definition_starts(domain, &start);
 }
 
 SPM_EXPORT int
 virDomainCreate(virDomainPtr domain)
 {
-    return spm_may_start(domain, 0) ? spm_libvirt()->virDomainCreate(domain) : -1;
+    return spm_start_may(domain, 0) ? spm_libvirt()->virDomainCreate(domain) : -1;
 }
 
 SPM_EXPORT int
 virDomainCreateWithFlags(virDomainPtr domain, unsigned int flags)
 {
-    return spm_may_start(domain, flags) ? spm_libvirt()->virDomainCreateWithFlags(domain, flags) : -1;
+    return spm_start_may(domain, flags) ? spm_libvirt()->virDomainCreateWithFlags(domain, flags) : -1;
 }
 
 SPM_EXPORT int
 virDomainCreateWithFiles(virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags)
 {
-    return spm_may_start(domain, flags)
+    return spm_start_may(domain, flags)
                ? spm_libvirt()->virDomainCreateWithFiles(domain, nfiles, files, flags)
                : -1;
 }
