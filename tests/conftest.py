@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests share: virt-spm, golden files, and one switch that rewrites them."""
+"""What the tests share: groups, virt-spm, golden files, and one switch that rewrites them."""
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -8,19 +9,40 @@ import tempfile
 
 import pytest
 from documents import ARGV, XML2XML
-from programs import BUILD, PLUGIN, run
+from programs import BUILD, PLUGIN, VIRT_SPM, ensure_build, run
+
+# Folders with a group of tests; each is the name of a marker. The tests beside this file are the group "unit".
+FOLDERS = ("emulator", "e2e", "package")
+# What the modules of these folders import, and libvirt-spm is built without.
+IMPORTED = ("libvirt", "lxml")
+
+# Where the tests must run, a missing module is an error.
+collect_ignore = [] if os.environ.get("CI") or os.environ.get("SPM_REQUIRE") else [
+    folder for folder in ("e2e", "package") if not all(map(importlib.util.find_spec, IMPORTED))]
 
 
 def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files instead of comparing")
+    parser.addoption("--stack", choices=("patched", "stock"), default="patched",
+                     help="e2e: the installed libvirt with an emulator of ours, or a new distribution as it is")
+
+
+def pytest_itemcollected(item):
+    """Mark the test with its group."""
+    folder = item.path.parent.name
+    item.add_marker(folder if folder in FOLDERS else "unit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def build():
+    """The programs, compiled now if they were not."""
+    ensure_build()
 
 
 @pytest.fixture(scope="session")
 def virt_spm():
     """Call virt-spm."""
-    program = BUILD / "src" / "virt-spm"
-    assert program.exists(), f"{program} is not there: build first (meson setup build && ninja -C build)"
-    return lambda *arguments, text=None: run(program, *arguments, text=text)
+    return lambda *arguments, text=None: run(VIRT_SPM, *arguments, text=text)
 
 
 @pytest.fixture

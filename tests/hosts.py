@@ -3,15 +3,13 @@
 
 import os
 import re
-import sys
 
 import pytest
 from mounts import in_chroot
-from programs import BUILD, ROOT, run
+from programs import BUILD, ensure_build, run
+from units import read_service
 
-sys.path.append(str(ROOT / "tests/package"))
-from units import read_service  # noqa: E402
-
+ensure_build()  # which decides where things are installed
 MODULE = re.search(r'SPM_MODULE "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
 SYSCONFDIR = re.search(r'SPM_SYSCONFDIR "(.*)"', (BUILD / "src/spm_config.h").read_text())[1]
 DROP_IN = f"[Service]\nEnvironment=LD_PRELOAD={MODULE}\n"

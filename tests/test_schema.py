@@ -6,9 +6,14 @@ import os
 import pathlib
 
 import pytest
-from lxml import etree
 from programs import ROOT
 from documents import GOOD, NEW_LIBVIRT, OLD_LIBVIRT, REFUSED, document
+
+REQUIRED = os.environ.get("CI") or os.environ.get("SPM_REQUIRE")
+if REQUIRED:
+    from lxml import etree
+else:
+    etree = pytest.importorskip("lxml.etree", reason="python3-lxml is not installed")
 
 INSTALLED = "/usr/share/libvirt/schemas"
 NEWEST = os.environ.get("SPM_NEW_SCHEMAS")
@@ -18,12 +23,14 @@ NEWEST = os.environ.get("SPM_NEW_SCHEMAS")
 def schemas(request, tmp_path_factory):
     """Check a document with libvirt's schemas and ours among them, as an installation has them."""
     if request.param == "newest" and not NEWEST:
-        if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
+        if REQUIRED:
             pytest.fail("SPM_NEW_SCHEMAS does not say where the newest libvirt's schemas are")
         pytest.skip("SPM_NEW_SCHEMAS does not say where the newest libvirt's schemas are; scripts/check does")
     origin = pathlib.Path(INSTALLED if request.param == "installed" else NEWEST)
     folder = tmp_path_factory.mktemp("schemas")
     files = list(origin.glob("*.rng"))
+    if not files and not REQUIRED:
+        pytest.skip(f"{origin} has no schema: libvirt's client package is not installed")
     assert files, f"{origin} has no schema: libvirt's client package is not installed"
     for file in [*files, ROOT / "schemas" / "spm.rng"]:
         (folder / file.name).symlink_to(file)

@@ -4,15 +4,9 @@
 import os
 import re
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
 from machine import Machine
-
-# The guest and what it reports are the same as in the end-to-end tests.
-sys.path.append(str(Path(__file__).resolve().parent.parent / "e2e"))
 
 
 @pytest.fixture(scope="session")

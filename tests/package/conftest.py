@@ -1,47 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests of the package share: its builds, and a Debian to install it into."""
 
-import os
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-
-# Guests and domains are those of the end-to-end tests.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
-
-from machine import Machine  # noqa: E402
-
-PARTS = ("package", "build_root", "run_root")
-SUITES = ("bookworm", "forky")
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A Debian suite: the folders of the built package, and of the roots to build and to run it in."""
-
-    name: str
-    package: Path
-    build_root: Path
-    run_root: Path
-
-    @property
-    def deb(self) -> Path:
-        (deb,) = self.package.glob("libvirt-spm_*.deb")
-        return deb
-
-
-def need(variable: str) -> Path:
-    """The path in a variable that scripts/check sets. A missing one is a failure where the tests must run."""
-    value = os.environ.get(variable, "")
-    if value and Path(value).exists() and "SPM_SANDBOX" in os.environ:
-        return Path(value)
-    message = f"{variable} does not say where that is, or this is not scripts/sandbox; scripts/check package does it"
-    if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
-        pytest.fail(message)
-    pytest.skip(message)
+from debian_machine import Machine
+from suites import PARTS, SUITES, Suite, need
 
 
 @pytest.fixture(scope="module", params=SUITES)

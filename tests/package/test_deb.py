@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from advice import advice
-from conftest import Suite, need
+from debian_machine import ROOT, Machine
 from domains import FIRMWARE, fit_domain, memory_devices, read_domain
 from guest import Guest
-from machine import ROOT, Machine
 from report import MIB, Report
 from stack import Stack
+from suites import Suite, need
 
 DOMAIN = "single"
 MODULE = "/usr/lib/x86_64-linux-gnu/libvirt-spm/libvirt-spm.so"
