@@ -25,6 +25,17 @@ def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files instead of comparing")
     parser.addoption("--stack", choices=("patched", "stock"), default="patched",
                      help="e2e: the installed libvirt with an emulator of ours, or a new distribution as it is")
+    parser.addoption("--shard", metavar="N/COUNT", help="run each COUNTth of the chosen tests, from the Nth on")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what other shards run. This comes after -m and -k, so that shards have equally many tests."""
+    if config.getoption("--shard"):
+        number, count = map(int, config.getoption("--shard").split("/"))
+        chosen = items[number - 1::count]
+        config.hook.pytest_deselected(items=[*{*items} - {*chosen}])
+        items[:] = chosen
 
 
 def pytest_itemcollected(item):
