@@ -43,6 +43,30 @@ def test_each_function_of_a_script_is_there_once_and_called():
         assert not [name for name in names if name not in called and not name.startswith(families)], path
 
 
+LONGEST_FUNCTION = 40  # lines, from its name to its last brace
+FUNCTION = re.compile(r"^(?:\w.* \*?)?(\w+)\([^;{}]*\)\n\{\n(?:.*\n)*?\}$", re.M)
+
+
+def function_lengths(text):
+    """The functions of a C file as clang-format writes it, with the number of their lines. An opening brace and a closing
+    one stand alone at the beginning of a line."""
+    found = {match[1]: match[0].count("\n") + 1 for match in FUNCTION.finditer(text)}
+    assert len(found) == text.splitlines().count("}"), "a function was not recognised"
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.c")), ids=lambda path: str(path.relative_to(ROOT / "src")))
+def test_no_function_is_longer_than_the_limit(path):
+    lengths = function_lengths(path.read_text())
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+def test_the_length_of_a_function_is_that_of_all_its_lines():
+    text = "static int\nadd(int a,\n    int b)\n{\n    if (a) {\n        b++;\n    }\n    return a + b;\n}\n"
+    table = "static const struct {\n    int number;\n} table[] = {\n    { 1 },\n};\n"
+    assert function_lengths(f"int add(int a, int b);\n{table}{text}") == {"add": 8}
+
+
 FINDINGS = {
     "shellcheck": ("scripts/found", "#!/bin/bash\necho $1\n", "SC2086"),
     "clang-format": ("src/found.c", "int main(void) { return 0; }\n", "clang-format-violations"),
