@@ -10,6 +10,10 @@ import tempfile
 import pytest
 from documents import ARGV, XML2XML
 from programs import BUILD, PLUGIN, VIRT_SPM, ensure_build, run
+from totals import pytest_terminal_summary
+
+# What is imported for pytest to find it here.
+__all__ = ["pytest_terminal_summary"]
 
 # Folders with a group of tests; each is the name of a marker. The tests beside this file are the group "unit".
 FOLDERS = ("emulator", "e2e", "package")

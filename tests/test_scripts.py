@@ -42,9 +42,10 @@ class Tree:
         shutil.copy(ROOT / "scripts/check", folder / "scripts/check")
         for name in [*(f"scripts/{script}" for script in SCRIPTS), *(f"bin/{command}" for command in COMMANDS)]:
             self.write(name, TOOL).chmod(0o755)
+        for name in "pytest.ini", "tests/conftest.py", "tests/documents.py", "tests/programs.py", "tests/totals.py":
+            self.write(name, (ROOT / name).read_text())
         for place in "tests", "tests/emulator", "tests/e2e", "tests/package":
             self.write(f"{place}/test_{place.replace('/', '_')}.py", TEST)
-        self.write("tests/e2e/conftest.py", "def pytest_addoption(parser):\n    parser.addoption('--stack')\n")
 
     def write(self, name, text):
         path = self.folder / name
@@ -90,6 +91,36 @@ def test_parts_are_made_side_by_side_and_one_emulator_at_a_time(tree):
     assert max(map(len, emulators)) == 1
     assert any(own and len(names) > 1 for own, names in zip(emulators, moments))
     assert {name for names in emulators for name in names} >= {"build-qemu 10.0", "build-qemu 10.2", "build-qemu 7.2"}
+
+
+def test_the_last_line_has_what_came_of_the_tests(tree):
+    tree.write("tests/test_more.py", """import pytest
+def test_that_passes():
+    pass
+@pytest.mark.skip
+def test_that_is_skipped():
+    pass
+def test_that_fails():
+    assert False
+@pytest.fixture
+def broken():
+    yield
+    assert False
+def test_whose_fixture_fails(broken):
+    pass
+""")
+    assert tree.check("unit")[:2] == (1, "2 passed, 2 failed, 1 skipped")
+
+
+@pytest.mark.parametrize("contents", ["import no_such_module\n", "pytest_plugins = ['no_such_module']\n"])
+def test_tests_that_cannot_be_read_are_a_failure(contents, tree):
+    tree.write("tests/test_tests.py", contents)
+    assert tree.check("unit")[:2] == (1, "0 passed, 1 failed")
+
+
+def test_a_group_without_tests_is_a_failure(tree):
+    (tree.folder / "tests/test_tests.py").unlink()
+    assert tree.check("unit")[:2] == (1, "0 passed, 1 failed")
 
 
 def test_only_what_a_group_needs_is_made(tree):
