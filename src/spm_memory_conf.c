@@ -110,10 +110,11 @@ spm_memory_fault(SpmFaults *faults, xmlNodePtr node, const char *format, ...)
 static char *
 spm_memory_allowed(const char *const *names, const char *before, const char *after, const char *none)
 {
-    GString *list = g_string_new(NULL);
+    GString *list;
 
     if (!*names)
         return g_strdup(none);
+    list = g_string_new(NULL);
     for (; *names; names++)
         g_string_append_printf(list, "%s%s%s%s", list->len ? ", " : "; allowed: ", before, *names, after);
     return g_string_free(list, FALSE);
