@@ -1,30 +1,30 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What every script here shares: where things are, progress that a person can follow, the cache,
-# and Debian suites beside the host's own. Source it; it sets no shell options and starts nothing.
+# Functions and variables that all scripts share: paths, progress messages, the cache, and access to other Debian suites
+# than the host's. Source this file; it sets no shell options and starts nothing.
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # the scripts that source this file use them
 SPM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SPM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/libvirt-spm
 SPM_MIRROR=${SPM_MIRROR:-http://deb.debian.org/debian}
 SPM_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-PATH=$PATH:/usr/sbin:/sbin # whoever entered by chroot or su may have neither
+PATH=$PATH:/usr/sbin:/sbin # after chroot or su, PATH may contain neither
 
-# say TEXT...: one line of progress on stderr, with the seconds since the first script began.
+# say TEXT...: print a line of progress on stderr, with the seconds since the first script began.
 export SPM_STARTED=${SPM_STARTED:-$EPOCHSECONDS}
 say() {
     printf '[%4ds] %s\n' "$((EPOCHSECONDS - SPM_STARTED))" "$*" >&2
 }
 
-# die TEXT...: say why and end the script.
+# die TEXT...: print an error and end the script.
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
 
-# run_logged TITLE LOG COMMAND...: run COMMAND with its output in LOG. Its last line is shown every
-# 15 seconds, so that a person sees that a long step still moves; the end of LOG if it fails.
+# run_logged TITLE LOG COMMAND...: run COMMAND with its output in LOG. Print the last line of LOG every 15 seconds, so
+# that a person sees progress in a long step, and the last 40 lines of LOG if COMMAND fails.
 run_logged() {
     local title=$1 log=$2 pid rc=0 waited=0
     shift 2
@@ -46,8 +46,8 @@ run_logged() {
     return "$rc"
 }
 
-# cache_key FILE-OR-TEXT...: a short hash over all inputs; files and folders by content, the rest as
-# text. A cached result is named by it, so that any changed input makes a new one.
+# cache_key FILE-OR-TEXT...: print a short hash of all inputs: the contents of files and folders, and any other argument
+# as text. The hash is part of a cached result's name, so any changed input makes a new result.
 cache_key() {
     local input
     for input in "$@"; do
@@ -61,9 +61,9 @@ cache_key() {
     done | sha256sum | cut -c1-16
 }
 
-# cached NAME BUILDER [ARG...]: print the folder $SPM_CACHE/NAME. When it does not exist, BUILDER is
-# called with an empty folder as its last argument first, and that folder becomes it by one rename:
-# what is in the cache is whole. A lock keeps two builders of one result from doing the work twice.
+# cached NAME BUILDER [ARG...]: print the folder $SPM_CACHE/NAME. If it does not exist, first call BUILDER with an empty
+# folder as its last argument, and rename that folder to $SPM_CACHE/NAME when BUILDER has finished. So the cache never
+# contains an incomplete result. A lock prevents two processes from building the same result.
 cached() {
     local name=$1 dir=$SPM_CACHE/$1 work
     shift
@@ -84,17 +84,17 @@ cached() {
     printf '%s\n' "$dir"
 }
 
-# private_apt SUITES TOOL ARG...: run an apt TOOL (apt-get, apt-cache) on lists of its own that hold
-# nothing but SUITES: blank-separated, "forky" for binaries, "src:trixie" for sources. The host's
-# sources stay as they are. The lists are fetched once a day, by one process, and by none while others read them.
+# private_apt SUITES TOOL ARG...: run an apt TOOL (apt-get, apt-cache) with private package lists that contain only
+# SUITES, separated by spaces: "forky" for binaries, "src:trixie" for sources. It does not change the host's apt sources.
+# One process fetches the lists once a day, while no other process reads them.
 private_apt() {
     local suites=$1 tool=$2 dir options apt_lock rc=0
     shift 2
     dir=$SPM_CACHE/apt/$(cache_key "$suites" "$SPM_MIRROR")
     mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-    # Check-Valid-Until: a mirror frozen at a date is still good for a reproducible build.
-    # Sandbox::User: the download folder is root's own. State::status: what the host has installed,
-    # from whatever suite, is no answer.
+    # Check-Valid-Until: a reproducible build may use a mirror that is frozen at a date.
+    # Sandbox::User: only root can write to the download folder. State::status: the packages that the host has
+    # installed must not affect the result.
     options=(
         -oDir::Etc::sourcelist="$dir/sources.list" -oDir::Etc::sourceparts=/nonexistent
         -oDir::State::lists="$dir/lists" -oDir::Cache="$dir/cache"
@@ -105,7 +105,7 @@ private_apt() {
     flock --shared "$apt_lock"
     if ! fresh_lists "$dir"; then
         flock "$apt_lock"
-        # Another process may have been faster.
+        # Another process may have fetched them in the meantime.
         fresh_lists "$dir" || fetch_lists "$dir" "$suites" "${options[@]}" {apt_lock}>&- || rc=$?
         flock --shared "$apt_lock"
     fi
@@ -114,12 +114,12 @@ private_apt() {
     return "$rc"
 }
 
-# fresh_lists DIR: whether apt's lists there are of today.
+# fresh_lists DIR: succeed if apt's lists in DIR are less than a day old.
 fresh_lists() {
     [[ -n $(find "$1/updated" -mmin -1440 2>/dev/null) ]]
 }
 
-# fetch_lists DIR SUITES OPTION...: fetch them.
+# fetch_lists DIR SUITES OPTION...: fetch apt's lists of SUITES into DIR.
 fetch_lists() {
     local dir=$1 suite kind
     for suite in $2; do

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Get parts ready in the background, in lanes that run side by side; in a lane, one after the other. A part is a
-# function and its arguments, separated by blanks, as "find_version 10.2". Nobody reads what it exports there: who needs
-# the part waits for it and calls the function once more, which costs a moment only, or tries again and fails aloud.
-# Source it after common.sh.
+# Prepare parts in the background. Lanes run in parallel; the parts of a lane run one after the other. A part is a
+# function and its arguments, separated by spaces, such as "find_version 10.2". A lane is a subshell, so the variables
+# that a part exports there are lost. The caller that needs a part waits for it and calls the function again: this takes
+# only a moment, or, if the part failed, tries again and shows the error. Source this file after common.sh.
 
-declare -A lane_of=() # the process whose lane has a part
+declare -A lane_of=() # for each part, the process of its lane
 lanes_folder=
 
-# open_lanes FOLDER: keep there what the lanes say ("log"), and which parts they are done with.
+# open_lanes FOLDER: use FOLDER for the output of the lanes ("log") and for a file for each part that is done.
 open_lanes() {
     lanes_folder=$1
     rm -rf "$1"
@@ -17,7 +17,8 @@ open_lanes() {
     : >"$1/log"
 }
 
-# start_lane PART...: in a process group of its own, so that it can be ended whole, and behind whatever is waited for.
+# start_lane PART...: start a lane in a new process group, so that stop_lanes can end all of it. It runs at a lower
+# priority than the work that the caller waits for.
 start_lane() {
     local part
     (($#)) || return 0
@@ -31,18 +32,18 @@ start_lane() {
 
 run_lane() {
     local part outcome
-    trap - EXIT # is the caller's
+    trap - EXIT # the trap belongs to the caller
     renice -n 10 -p "$BASHPID" >/dev/null
     for part in "$@"; do
         outcome=ready
-        # shellcheck disable=SC2086 # a function and its arguments
+        # shellcheck disable=SC2086 # split into a function and its arguments
         ($part) >/dev/null || outcome=failed
         printf '%s\n' "$outcome" >"$lanes_folder/.outcome.$BASHPID"
         mv "$lanes_folder/.outcome.$BASHPID" "$lanes_folder/${part// /-}"
     done
 }
 
-# await_part PART: wait until a lane is done with it, and meanwhile show what the lanes say.
+# await_part PART: wait until a lane has finished PART, and meanwhile show the output of the lanes.
 await_part() {
     local file=$lanes_folder/${1// /-} lane=${lane_of[$1]:-} reader
     [[ -n $lane ]] || return 0
@@ -60,14 +61,14 @@ await_part() {
     fi
 }
 
-# finish_lanes: wait until all have ended.
+# finish_lanes: wait until all lanes have ended.
 finish_lanes() {
     ((${#lane_of[@]} == 0)) || wait "${lane_of[@]}" || true
     lane_of=()
 }
 
-# stop_lanes: end those that still run with all that they started, and the reader of what they say. Like all that a
-# script runs in its background, that does not mind an interrupt.
+# stop_lanes: end the lanes that still run, all processes that they started, and the reader of their output. A script's
+# background processes ignore an interrupt, so this function has to end them.
 stop_lanes() {
     local lane
     jobs -pr | xargs -r kill 2>/dev/null || true
@@ -79,7 +80,7 @@ stop_lanes() {
     done
 }
 
-# await_end LANE: for five seconds at most, wait for the last process of a lane.
+# await_end LANE: wait at most five seconds until the last process of a lane has ended.
 await_end() {
     local try
     for ((try = 0; try < 50; try++)); do

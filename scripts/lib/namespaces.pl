@@ -3,8 +3,8 @@
 #
 # Run a command as the first process of new mount and process namespaces: namespaces.pl COMMAND...
 #
-# This is unshare --mount --pid --fork --kill-child, but works in a chroot, and a signal ends it.
-# A bare Debian has perl, without its libraries, and no python: hence the numbers, x86_64's.
+# This program does what unshare --mount --pid --fork --kill-child does, but it works in a chroot, and a signal ends it.
+# A minimal Debian has perl without its libraries, and no python. So the program uses numeric constants, for x86_64.
 use strict;
 use warnings;
 
@@ -19,13 +19,13 @@ sub must {
     return $result;
 }
 
-# A mount namespace from which no mount leaks out. For that "/" is made private, which fails in a
-# chroot: there it is no mount point. Leaving it as it is would show our mounts outside wherever the
-# root is shared, as systemd makes it. So: step out of the chroot by entering our own namespace
-# through a pidfd, which resets the root, make all private, and step back in.
+# Enter a mount namespace from which no mount propagates. "/" has to become private: where the root is shared, as systemd
+# makes it, our mounts would otherwise appear outside. This fails in a chroot, because its "/" is not a mount point. So
+# the function leaves the chroot by entering our own namespace through a pidfd, which resets the root. Then it makes all
+# mounts private and enters the chroot again.
 sub enter_mount_namespace {
     must("unshare", syscall($unshare, $CLONE_NEWNS));
-    # Opened in the new namespace: what was opened before belongs to the old one.
+    # These must be opened in the new namespace: descriptors that were opened before belong to the old one.
     opendir(my $root, "/") && opendir(my $here, ".") or die "sandbox: open: $!\n";
     my $self = must("pidfd_open", syscall($pidfd_open, $$ + 0, 0));
     must("setns", syscall($setns, $self, $CLONE_NEWNS));
@@ -41,8 +41,8 @@ if (!$child) {
     must("prctl", syscall($prctl, $PR_SET_PDEATHSIG, $SIGKILL));
     exec { $ARGV[0] } @ARGV or die "sandbox: $ARGV[0]: $!\n";
 }
-# When its first process is killed, the kernel ends the whole process namespace. The interrupt key
-# reaches the command by itself.
+# When the first process is killed, the kernel ends the whole process namespace. The terminal sends SIGINT to the
+# command directly, so it is ignored here.
 $SIG{INT} = "IGNORE";
 $SIG{$_} = sub { kill("KILL", $child) } for "TERM", "HUP", "QUIT";
 1 while waitpid($child, 0) == -1;

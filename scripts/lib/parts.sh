@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Build or fetch the parts that the tests and the demo put together, and export where they are.
-# Source it after common.sh and source.sh. What is there already costs a moment only.
+# Build or fetch the parts that the tests and the demo use, and export their paths. A part that is already cached takes
+# only a moment. Source this file after common.sh and source.sh.
 
 export SPM_BUILD=$SPM_ROOT/build
 
-# build_plugin [MESON-OPTION...]: the plugin and virt-spm, in build/.
+# build_plugin [MESON-OPTION...]: build the plugin and virt-spm in build/.
 build_plugin() {
     export SPM_PLUGIN=$SPM_BUILD/src/libvirt-spm.so
     mkdir -p "$SPM_BUILD"
@@ -16,7 +16,7 @@ build_plugin() {
 
 run_meson() {
     if [[ ! -f $SPM_BUILD/build.ninja ]]; then
-        # where distributions have their libvirt
+        # the paths that distributions configure for libvirt
         meson setup --prefix=/usr --sysconfdir=/etc --localstatedir=/var "$SPM_BUILD" "$SPM_ROOT" "$@" || return
     elif (($#)); then
         meson configure "$SPM_BUILD" "$@" || return
@@ -24,41 +24,41 @@ run_meson() {
     meson compile -C "$SPM_BUILD"
 }
 
-# find_emulator: QEMU with spm-memory and the patched SeaBIOS.
+# find_emulator: build QEMU with spm-memory and the patched SeaBIOS.
 find_emulator() {
     local folder
     folder=$("$SPM_ROOT/scripts/build-qemu") || return
     export SPM_QEMU=$folder/bin/qemu-system-x86_64
 }
 
-# find_guest: the guest's kernel and initramfs, and the UEFI firmware it boots with. The firmware passes
-# soft-reserved memory on since 2026.08, which Debian has in forky; its package "ovmf" only depends on this one.
+# find_guest: build the guest's kernel and initramfs, and fetch its UEFI firmware. OVMF passes soft-reserved memory on
+# since 2026.08, which Debian has in forky; the package "ovmf" there only depends on "ovmf-generic".
 find_guest() {
     SPM_GUEST=$("$SPM_ROOT/scripts/build-guest") || return
     SPM_OVMF=$("$SPM_ROOT/scripts/fetch-package" forky ovmf-generic)/usr/share/OVMF || return
     export SPM_GUEST SPM_OVMF
 }
 
-# find_version VERSION: QEMU of one of the other versions with spm-memory.
+# find_version VERSION: build one of the other QEMU versions with spm-memory.
 find_version() {
     local folder
     folder=$("$SPM_ROOT/scripts/build-qemu" "$1") || return
     export "SPM_QEMU_${1/./_}=$folder/bin/qemu-system-x86_64"
 }
 
-# find_seabios: the patched SeaBIOS alone, for emulators that have another.
+# find_seabios: build the patched SeaBIOS alone, for emulators that come with another SeaBIOS.
 find_seabios() {
     SPM_SEABIOS=$("$SPM_ROOT/scripts/build-seabios")/bios-256k.bin || return
     export SPM_SEABIOS
 }
 
-# find_new_guest: a guest with a newer kernel.
+# find_new_guest: build a guest with a newer kernel.
 find_new_guest() {
     SPM_GUEST_FORKY=$("$SPM_ROOT/scripts/build-guest" forky) || return
     export SPM_GUEST_FORKY
 }
 
-# find_firmware: firmware as distributions ship it, by Debian's packages and suites.
+# find_firmware: fetch the firmware packages of several Debian suites.
 find_firmware() {
     local suite package folder
     SPM_FIRMWARE=
@@ -70,7 +70,7 @@ find_firmware() {
     export SPM_FIRMWARE
 }
 
-# find_schemas: the domain schema of the newest libvirt, beside that of the installed one.
+# find_schemas: fetch the domain schema of the newest libvirt. The installed libvirt has its own.
 find_schemas() {
     SPM_NEW_SCHEMAS=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-common)/usr/share/libvirt/schemas || return
     export SPM_NEW_SCHEMAS
@@ -82,7 +82,7 @@ download_upstream() {
     (cd "$4" && private_apt "src:$1" apt-get source -qq --download-only --tar-only --only-source "$2=$3") >&2
 }
 
-# find_libvirt_source: libvirt's source, the newest that is to be had, for what its headers do not declare.
+# find_libvirt_source: fetch the newest available source of libvirt, for functions that its headers do not declare.
 find_libvirt_source() {
     local version
     version=$(source_version trixie libvirt 11.3) || return
@@ -90,14 +90,15 @@ find_libvirt_source() {
     export SPM_LIBVIRT_SOURCE
 }
 
-# find_newest_libvirt: the headers, manual and library of the newest libvirt, beside those of the installed one.
+# find_newest_libvirt: fetch the headers, manual and library of the newest libvirt. The installed libvirt has its own.
 find_newest_libvirt() {
     SPM_NEW_LIBVIRT_DEV=$("$SPM_ROOT/scripts/fetch-package" forky libvirt-dev) || return
     SPM_NEW_LIBVIRT0=$("$SPM_ROOT/scripts/fetch-package" forky libvirt0) || return
     export SPM_NEW_LIBVIRT_DEV SPM_NEW_LIBVIRT0
 }
 
-# find_stock: a new distribution in a folder, with its libvirtd and emulator, and the plugin of the package for it.
+# find_stock: build a folder with a new distribution, its libvirtd and its emulator, and unpack the plugin from the
+# distribution's package.
 find_stock() {
     local deb folder=$SPM_BUILD/stock
     SPM_STOCK_ROOT=$("$SPM_ROOT/scripts/build-root" forky run) || return
@@ -108,10 +109,10 @@ find_stock() {
     export SPM_STOCK_ROOT SPM_STOCK_PLUGIN
 }
 
-# find_packages: for each suite, the package built on it, and the root folders to build and to run it in.
+# find_packages: for each suite, build the package and the root folders in which it is built and run.
 find_packages() {
     local suite folder job rc=0 jobs=()
-    # Side by side, as each is one process at a time for the most part.
+    # In parallel, because each build mostly runs one process at a time.
     for suite in bookworm forky; do
         { "$SPM_ROOT/scripts/build-root" "$suite" run && "$SPM_ROOT/scripts/build-deb" "$suite"; } >/dev/null &
         jobs+=("$!")
