@@ -42,7 +42,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     rpm("tar", "-C", ROOT, "--exclude=./.git", "--exclude=./build*", f"--transform=s,^[.],libvirt-spm-{version},",
         "-czf", source, ".")
     # --nodeps: rpm's database knows none of Debian's packages
-    assert "`rpmbuild -ta` a tarball" in (ROOT / "README.md").read_text()
+    assert "`rpmbuild -ta` on a tarball" in (ROOT / "README.md").read_text()
     # --nocheck: scripts/check unit runs the same tests on this machine
     rpm("rpmbuild", "-ta", "--nodeps", "--nocheck", f"--load={MACROS}", f"--define=_topdir {folder}",
         "--define=debug_package %{nil}", source)
