@@ -5,13 +5,14 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 Clock = Callable[[], float]
 Call = Callable[[], object]
 Sample = TypeVar("Sample")
+Groups = Sequence[Sequence[float]]
 
 WARM_UP = 5
 RESAMPLED = 400
@@ -54,36 +55,43 @@ def timed(call: Call, clock: Clock) -> tuple[float, float]:
     return wall * 1e3, (clock() - begin) * 1e3
 
 
-def in_turns(measures: tuple[Callable[[], Sample], Callable[[], Sample]], times: int,
-             warm_up: int = WARM_UP) -> tuple[list[Sample], list[Sample]]:
-    """Take as many samples of both, and let neither always come first."""
-    samples: tuple[list[Sample], list[Sample]] = ([], [])
-    for _ in range(warm_up):
+def in_turns(pairs: Sequence[tuple[Callable[[], Sample], Callable[[], Sample]]], times: int,
+             warm_up: int = WARM_UP) -> list[tuple[list[Sample], list[Sample]]]:
+    """Take as many samples of each, one pair after the other again and again, and let neither of a pair always come
+    first: what else the machine does affects all of them."""
+    samples: list[tuple[list[Sample], list[Sample]]] = [([], []) for _ in pairs]
+    for measures in list(pairs) * warm_up:
         measures[0]()
         measures[1]()
     gc.collect()
     gc.disable()
     try:
         for turn in range(times):
-            for which in (0, 1) if turn % 2 else (1, 0):
-                samples[which].append(measures[which]())
+            for measures, taken in zip(pairs, samples):
+                for which in (0, 1) if turn % 2 else (1, 0):
+                    taken[which].append(measures[which]())
     finally:
         gc.enable()
     return samples
 
 
-def interval(ours: list[float], stock: list[float]) -> tuple[float, float]:
-    """The 95 % interval of the ratio of medians, by resampling the pairs."""
+def middle(groups: Groups) -> float:
+    """The median of the medians of all groups."""
+    return statistics.median(map(statistics.median, groups))
+
+
+def interval(ours: Groups, stock: Groups) -> tuple[float, float]:
+    """The 95 % interval of the ratio, by resampling. Between two daemons more differs than between two calls, so groups
+    are resampled if there are several."""
     chance = random.Random(0)
-    ratios = []
-    for _ in range(RESAMPLED):
-        picked = chance.choices(range(len(ours)), k=len(ours))
-        ratios.append(statistics.median(ours[i] for i in picked) / statistics.median(stock[i] for i in picked))
-    ratios.sort()
+    if len(ours) == 1:
+        ours, stock = ([[sample] for sample in groups[0]] for groups in (ours, stock))
+    ratios = sorted(middle(chance.choices(ours, k=len(ours))) / middle(chance.choices(stock, k=len(stock)))
+                    for _ in range(RESAMPLED))
     return ratios[len(ratios) // 40], ratios[-1 - len(ratios) // 40]
 
 
-def row(part: str, what: str, number: int, ours: list[float], stock: list[float], **more: object) -> Row:
-    """A row of samples that were taken in turns."""
-    a, b = statistics.median(ours), statistics.median(stock)
+def row(part: str, what: str, number: int, ours: Groups, stock: Groups, **more: object) -> Row:
+    """A row of samples that were taken in turns, a group for each daemon."""
+    a, b = middle(ours), middle(stock)
     return Row(part, what, number, a, b, a / b, *interval(ours, stock), **more)  # type: ignore[arg-type]

@@ -4,20 +4,18 @@
 from collections.abc import Sequence
 
 import libvirt
-from bench import Bench, Side
+from bench import Bench, Pair, Side
 from shapes import domain
 
-INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE
 PAUSED = libvirt.VIR_DOMAIN_START_PAUSED
 NATIVE = "qemu-argv"
 
 
 def control(bench: Bench) -> None:
-    """Two daemons without the module: what differs here is noise."""
-    one, other = bench.start(plugin=False), bench.start(plugin=False)
+    """Daemons without the module against others without it: what differs here is noise."""
     for number in (8, 64):
         text = domain(bench.stack.emulator, "control", "dimm", number)
-        compare_document(bench, "control", number, (text, text), sides=(one, other), against="itself")
+        compare_document(bench, "control", number, (text, text), pairs=bench.stock_pairs, against="itself")
 
 
 def plain(bench: Bench) -> None:
@@ -33,9 +31,8 @@ def spm(bench: Bench) -> None:
         texts = [domain(bench.stack.emulator, "spm", model, number) for model in ("spm", "dimm")]
         compare_document(bench, "spm", number, texts, goals=(1.10, 1.5))
         if number <= 64:
-            bench.compare("spm", "domxml-to-native", number,
-                        lambda: bench.ours.conn.domainXMLToNative(NATIVE, texts[0]),
-                        lambda: bench.stock.conn.domainXMLToNative(NATIVE, texts[1]), goal=1.10)
+            bench.compare("spm", "domxml-to-native", number, lambda side: side.conn.domainXMLToNative(NATIVE, texts[0]),
+                          lambda side: side.conn.domainXMLToNative(NATIVE, texts[1]), goal=1.10)
 
 
 def share(bench: Bench) -> None:
@@ -48,41 +45,40 @@ def share(bench: Bench) -> None:
 
 def floor(bench: Bench) -> None:
     """libvirt's own share of the part "spm": what it stores of domains with SPM against as many DIMMs, both given to
-    the daemon without the module. No module can be faster."""
+    daemons without the module. No module can be faster."""
     for number in (1, 8, 64, 200):
-        texts = (stored_document(bench, "floor", number), domain(bench.stack.emulator, "floor-dimm", "dimm", number))
-        compare_document(bench, "floor", number, texts, sides=(bench.stock, bench.stock), names=("floor", "floor-dimm"))
+        texts = (stored_document(bench, "floor", number), domain(bench.stack.emulator, "floor", "dimm", number))
+        compare_document(bench, "floor", number, texts, pairs=bench.stock_pairs)
 
 
 def stored_document(bench: Bench, name: str, number: int) -> str:
     """The stock XML that libvirt stores of a domain with SPM."""
-    domain_object = bench.ours.define(domain(bench.stack.emulator, name, "spm", number))
+    bench.ours.define(domain(bench.stack.emulator, name, "spm", number))
     text = bench.ours.daemon.stored_xml(name).partition("-->\n")[2]
-    domain_object.undefine()
+    bench.ours.undefine()
     return text
 
 
 def compare_document(bench: Bench, part: str, number: int, texts: Sequence[str],
-                     goals: Sequence[float | None] = (None, None), sides: tuple[Side, Side] | None = None,
-                     names: Sequence[str] = (), **more: object) -> None:
-    """Define, then show, one document on each side, with the module on the first unless told otherwise."""
-    one, other = sides or (bench.ours, bench.stock)
-    bench.compare(part, "define", number, lambda: one.define(texts[0]), lambda: other.define(texts[1]), times=100,
-                goal=goals[0], sides=(one, other), **more)
-    x, y = (side.conn.lookupByName(name) for side, name in zip((one, other), names or (part, part)))
-    bench.compare(part, "dumpxml", number, lambda: x.XMLDesc(INACTIVE), lambda: y.XMLDesc(INACTIVE), times=300,
-                goal=goals[1], sides=(one, other), **more)
-    x.undefine()
-    y.undefine()
+                     goals: Sequence[float | None] = (None, None), pairs: Sequence[Pair] | None = None,
+                     **more: object) -> None:
+    """Define, then show, one document on each side of each pair, with the module on the first unless told otherwise."""
+    bench.compare(part, "define", number, lambda side: side.define(texts[0]), lambda side: side.define(texts[1]),
+                  goal=goals[0], pairs=pairs, **more)
+    bench.compare(part, "dumpxml", number, Side.dump, Side.dump, times=900, goal=goals[1], pairs=pairs, **more)
+    for pair in pairs or bench.pairs:
+        for side in pair:
+            side.undefine()
 
 
 def lifecycle(bench: Bench) -> None:
     """Create a paused domain and destroy it."""
     for number in (1, 64):
         texts = [domain(bench.stack.emulator, "cycle", model, number) for model in ("spm", "dimm")]
-        bench.compare("lifecycle", "create and destroy", number, lambda: cycle(bench.ours, texts[0]),
-                    lambda: cycle(bench.stock, texts[1]), times=15, goal=1.02)
+        bench.compare("lifecycle", "create and destroy", number, lambda side: cycle(side, texts[0]),
+                      lambda side: cycle(side, texts[1]), times=24, warm_up=1, goal=1.02)
 
 
 def cycle(side: Side, text: str) -> None:
+    """One life of a domain."""
     side.conn.createXML(text, PAUSED).destroy()

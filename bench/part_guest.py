@@ -27,10 +27,10 @@ BOOT_SECONDS = 240
 def boot(bench: Bench) -> None:
     """Boot of a guest, from its first instruction until its first line on the serial port."""
     for number in (1, 8, 32):
-        spm, dimm = (guest_domain(bench, side, model, number)
-                     for side, model in ((bench.ours, "spm"), (bench.stock, "dimm")))
-        bench.measure("boot", "until the guest's marker", number, lambda: boot_once(bench.ours, spm),
-                    lambda: boot_once(bench.stock, dimm), times=7, warm_up=0, unit="s")
+        ours, stock = bench.guests
+        spm, dimm = guest_domain(bench, ours, "spm", number), guest_domain(bench, stock, "dimm", number)
+        bench.measure("boot", "until the guest's marker", number, lambda: boot_once(ours, spm),
+                      lambda: boot_once(stock, dimm), times=7, warm_up=0, unit="s")
 
 
 def guest_domain(bench: Bench, side: Side, model: str, number: int) -> str:
@@ -69,10 +69,11 @@ def bandwidth(bench: Bench) -> None:
     """Memory of a dax device in a guest against its RAM."""
     with tempfile.TemporaryDirectory(prefix="bandwidth-") as folder:
         initrd = with_program(bench.stack.guest / "initrd", Path(folder))
-        text = guest_domain(bench, bench.ours, "spm", 1).replace(f">{bench.stack.guest}/initrd<", f">{initrd}<")
-        running = bench.ours.conn.createXML(text, libvirt.VIR_DOMAIN_START_PAUSED)
+        ours, _ = bench.guests
+        text = guest_domain(bench, ours, "spm", 1).replace(f">{bench.stack.guest}/initrd<", f">{initrd}<")
+        running = ours.conn.createXML(text, libvirt.VIR_DOMAIN_START_PAUSED)
         try:
-            with Guest(bench.ours.daemon.serial_path("guest"), Path(folder) / "serial") as guest:
+            with Guest(ours.daemon.serial_path("guest"), Path(folder) / "serial") as guest:
                 running.resume()
                 guest.boot()
                 # Linux would offer it to kmem first.
@@ -101,7 +102,7 @@ def compare_memory(bench: Bench, guest: Guest) -> None:
     def taker(device: str) -> Callable[[], list[float]]:
         return lambda: [float(item) for item in guest.run(f"bandwidth {device} {BANDWIDTH_MIB}", 120).split()]
 
-    samples = in_turns((taker("/dev/dax0.0"), taker("-")), bench.times(15), warm_up=1)
+    [samples] = in_turns([(taker("/dev/dax0.0"), taker("-"))], bench.times(15), warm_up=1)
     for index, what in enumerate(("fill", "read", "copy")):
-        columns = ([sample[index] for sample in one] for one in samples)
+        columns = ([[sample[index] for sample in one]] for one in samples)
         bench.add(row("bandwidth", f"{what} {BANDWIDTH_MIB} MiB of /dev/dax", 1, *columns, against="RAM"))

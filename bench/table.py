@@ -42,7 +42,7 @@ def from_json(text: str) -> tuple[list[Row], dict[str, str]]:
 
 def as_rst(rows: Sequence[Row], machine: dict[str, str]) -> str:
     """The table of docs/performance.rst: one line for each measurement, with the ratios of all its n."""
-    lines = [("part", "measurement", "against", "n", "without", "ratio", "goal")]
+    lines = [("part", "measurement", "against", "n", "without", "ratio", "of CPU time", "goal")]
     lines += [summary(items) for items in grouped(rows).values()]
     conditions = ", ".join(f"{name} {value}" for name, value in machine.items())
     return f"Measured with {conditions}.\n\n" + simple_table(lines)
@@ -53,7 +53,8 @@ def summary(items: Sequence[Row]) -> tuple[str, ...]:
     first = items[0]
     return (first.part, first.what, first.against, joined(str(item.number) for item in items),
             joined(short(item.stock) for item in items) + " " + first.unit,
-            joined(f"{item.ratio:.2f}" for item in items), "" if first.goal is None else f"{first.goal:.2f}")
+            joined(f"{item.ratio:.2f}" for item in items),
+            "" if first.cpu is None else joined(f"{item.cpu or 0:.2f}" for item in items), "" if first.goal is None else f"{first.goal:.2f}")
 
 
 def short(number: float) -> str:
