@@ -4,12 +4,13 @@
 import contextlib
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import time
 
 import pytest
-from programs import BUILD
+from programs import BUILD, VIRT_SPM, run
 from documents import document
 
 SINGLE = document("spm-single")
@@ -48,7 +49,6 @@ def test_emulator_is_asked_for_its_device(devices, chosen, virt_spm, emulator):
 
 @pytest.mark.parametrize("script,message", [
     ("""echo 'name "pc-dimm"'""", NO_DEVICE),
-    ("exec sleep 100", "did not answer within 10 seconds"),
     ("sleep 100 & exit 0", NO_DEVICE),
     ("exec yes", NO_DEVICE),
 ])
@@ -56,6 +56,32 @@ def test_unfit_emulator(script, message, virt_spm, emulator):
     path = emulator(script)
     done = virt_spm("argv", "--emulator", path, SINGLE)
     assert (done.returncode, done.stdout, done.stderr) == (3, "", f"virt-spm: <emulator> '{path}' {message}\n")
+
+
+@pytest.fixture
+def probe():
+    """Ask an emulator directly, which gets less time than from virt-spm."""
+    return lambda *arguments: run(BUILD / "tests" / "probe", *arguments)
+
+
+@pytest.mark.parametrize("script", ["exec sleep 100", "echo 'name \"sp-mem\"'; exec sleep 100",
+                                    "while sleep 0.05; do echo; done"])
+@pytest.mark.parametrize("milliseconds,shown", [(300, "0.3"), (1000, "1")])
+def test_an_emulator_has_a_deadline(script, milliseconds, shown, probe, emulator):
+    path = emulator(script)
+    begin = time.monotonic()
+    done = probe(path, milliseconds)
+    assert milliseconds / 1000 <= time.monotonic() - begin < 30
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"<emulator> '{path}' did not answer within {shown} seconds\n"
+
+
+def test_the_deadline_is_ten_seconds(probe):
+    assert probe().stdout == "10000\n"
+
+
+def test_an_answer_before_the_deadline(probe, emulator):
+    assert probe(emulator("sleep 0.2; echo it"), 20000).stdout == "it\n"
 
 
 def test_missing_emulator(virt_spm, tmp_path):
@@ -72,7 +98,7 @@ def told(emulator, folder, script):
     path = emulator(f"{{ {script}; }} >{pipe}")
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
         with open(folder / "secret", "w", encoding="ascii") as secret:
-            subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True,
+            subprocess.run([VIRT_SPM, "argv", "--emulator", path, SINGLE], capture_output=True,
                            pass_fds=[secret.fileno()], check=False)
         try:
             return reader.communicate(timeout=30)[0].splitlines()
@@ -99,6 +125,23 @@ def test_emulator_has_limits(emulator, public_folder):
     assert lines[-2:] == ["/", "1"], "the first process of its own namespace"
 
 
+def test_an_emulator_may_write_no_file(emulator, public_folder):
+    place = public_folder / "written"
+    place.touch()
+    place.chmod(0o666)
+    lines = told(emulator, public_folder, f"echo before; (trap '' XFSZ; echo much >{place}) || echo refused")
+    assert lines == ["before", "refused"] and place.read_text() == ""
+
+
+@pytest.mark.parametrize("kind,name,most", [
+    (resource.RLIMIT_AS, "Max address space", 1 << 30), (resource.RLIMIT_CPU, "Max cpu time", 7)])
+def test_a_lower_limit_of_who_asks_stays(kind, name, most, emulator):
+    done = subprocess.run([BUILD / "tests" / "probe", emulator("cat /proc/self/limits"), "20000"], capture_output=True,
+                          text=True, check=True, preexec_fn=lambda: resource.setrlimit(kind, (most, most)))
+    line, = (line for line in done.stdout.splitlines() if line.startswith(name))
+    assert line[26:].split()[:2] == [str(most)] * 2
+
+
 def processes(marker):
     """The processes in whose command line a word is."""
     found = []
@@ -114,18 +157,36 @@ def processes(marker):
     ("(setsid setsid sleep {} >/dev/null 2>&1 </dev/null &) & exit 0", True),
     ("trap '' TERM HUP; setsid sleep {} & sleep {}", False),
 ])
-def test_nothing_of_an_emulator_outlives_the_answer(script, answered, virt_spm, emulator):
+def test_nothing_of_an_emulator_outlives_the_answer(script, answered, probe, emulator):
     marker = f"1{os.getpid()}.{len(script)}"
-    done = virt_spm("argv", "--emulator", emulator(script.format(marker, marker)), SINGLE)
+    done = probe(emulator(script.format(marker, marker)), 20000 if answered else 500)
     assert ("did not answer" in done.stderr) == (not answered)
     assert processes(marker) == []
+
+
+def children(pid):
+    return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_an_emulator_does_not_outlive_its_keeper(emulator):
+    """The kernel ends it, as nobody else is there to do it; who asked goes on."""
+    marker = f"1{os.getpid()}.99"
+    path = emulator(f"setsid sleep {marker} & sleep {marker}")
+    with subprocess.Popen([VIRT_SPM, "argv", "--emulator", path, SINGLE], stderr=subprocess.PIPE, text=True) as asking:
+        wait_for(lambda: len(processes(marker)) == 2)
+        keeper, = children(asking.pid)
+        os.kill(keeper, signal.SIGKILL)
+        begin = time.monotonic()
+        assert asking.communicate(timeout=30)[1] == f"virt-spm: <emulator> '{path}' {NO_DEVICE}\n"
+        assert time.monotonic() - begin < 5, "it waited for its deadline"
+    wait_for(lambda: processes(marker) == [])
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
 def test_an_emulator_does_not_outlive_who_asked(signal_number, emulator):
     marker = f"1{os.getpid()}.{int(signal_number)}"
     path = emulator(f"setsid sleep {marker} & sleep {marker}")
-    with subprocess.Popen([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE]) as asking:
+    with subprocess.Popen([VIRT_SPM, "argv", "--emulator", path, SINGLE]) as asking:
         wait_for(lambda: len(processes(marker)) == 2)
         asking.send_signal(signal_number)
     wait_for(lambda: processes(marker) == [])
@@ -142,7 +203,7 @@ def wait_for(condition):
 def test_children_that_are_not_collected_are_no_trouble(device, emulator, tmp_path):
     """A program that ignores SIGCHLD has no zombies, and waitpid() fails in it."""
     path = emulator(lists(device))
-    done = subprocess.run([BUILD / "src" / "virt-spm", "argv", "--emulator", path, SINGLE], capture_output=True, text=True,
+    done = subprocess.run([VIRT_SPM, "argv", "--emulator", path, SINGLE], capture_output=True, text=True,
                           preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN), check=False)
     assert done.returncode == 0 and f'"driver":"{device}"' in done.stdout
 

@@ -32,7 +32,6 @@
 
 #include "qemu_spm_caps.h"
 
-#define SPM_PROBE_MILLISECONDS 10000
 #define SPM_PROBE_MAX_BYTES (1024 * 1024)
 
 /* Where the program's process reports why it does not run. */
@@ -207,9 +206,9 @@ spm_probe_start(const char *const *argv, int output, int failure)
 
 /* Reads @fd to its end, to the deadline, or to as much as is ever wanted. */
 static gboolean
-spm_probe_read(int fd, GString *output, const char *emulator, GError **error)
+spm_probe_read(int fd, GString *output, const char *emulator, int milliseconds, GError **error)
 {
-    gint64 deadline = g_get_monotonic_time() + SPM_PROBE_MILLISECONDS * G_TIME_SPAN_MILLISECOND;
+    gint64 deadline = g_get_monotonic_time() + milliseconds * G_TIME_SPAN_MILLISECOND;
     struct pollfd poller = { .fd = fd, .events = POLLIN };
     char buffer[4096];
 
@@ -222,8 +221,7 @@ spm_probe_read(int fd, GString *output, const char *emulator, GError **error)
             continue;
         if (ready <= 0) {
             g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
-                        "<emulator> '%s' did not answer within %d seconds", emulator,
-                        SPM_PROBE_MILLISECONDS / 1000);
+                        "<emulator> '%s' did not answer within %g seconds", emulator, milliseconds / 1000.0);
             return FALSE;
         }
         count = read(fd, buffer, sizeof(buffer));
@@ -280,18 +278,20 @@ spm_probe_end(pid_t keeper)
 }
 
 /**
- * spm_probe_run:
+ * spm_probe_run_within:
  * @emulator: the path of a QEMU
  * @option: an option that makes it print something and exit
  * @value: (nullable): the option's value
+ * @milliseconds: how long to wait for the end of what it prints
  * @error: set on failure, SPM_ERROR_CONFIG: it does not run or does not answer
  *
- * Blocks for up to ten seconds. Root runs it as nobody. What it started has ended on return.
+ * Root runs it as nobody. What it started has ended on return.
  *
  * Returns: (transfer full): what it printed, up to a MiB, or NULL
  */
 char *
-spm_probe_run(const char *emulator, const char *option, const char *value, GError **error)
+spm_probe_run_within(const char *emulator, const char *option, const char *value, int milliseconds,
+                     GError **error)
 {
     const char *const argv[] = { emulator, "-machine", "none", "-nodefaults", "-display",
                                  "none",   option,     value,  NULL };
@@ -305,11 +305,28 @@ spm_probe_run(const char *emulator, const char *option, const char *value, GErro
                     geteuid() == 0 ? " as user nobody, as which it is asked for its device" : "",
                     g_strerror(failure), geteuid() == 0 ? "; if that is meant, set device in spm.conf" : "");
     else
-        answered = spm_probe_read(reader, output, emulator, error);
+        answered = spm_probe_read(reader, output, emulator, milliseconds, error);
     spm_probe_end(keeper);
     if (reader >= 0)
         close(reader);
     return answered ? g_strdup(output->str) : NULL;
+}
+
+/**
+ * spm_probe_run:
+ * @emulator: the path of a QEMU
+ * @option: an option that makes it print something and exit
+ * @value: (nullable): the option's value
+ * @error: set on failure, SPM_ERROR_CONFIG: it does not run or does not answer
+ *
+ * Blocks for up to SPM_PROBE_MILLISECONDS. See spm_probe_run_within().
+ *
+ * Returns: (transfer full): what it printed, up to a MiB, or NULL
+ */
+char *
+spm_probe_run(const char *emulator, const char *option, const char *value, GError **error)
+{
+    return spm_probe_run_within(emulator, option, value, SPM_PROBE_MILLISECONDS, error);
 }
 
 /**
