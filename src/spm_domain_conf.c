@@ -231,22 +231,6 @@ spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
     g_ptr_array_sort(def->cells, spm_domain_cell_def_compare);
 }
 
-static SpmCellDef *
-spm_domain_find_cell(const SpmDomainDef *def, unsigned int id)
-{
-    SpmCellDef *cell = id < def->cells->len ? g_ptr_array_index(def->cells, id) : NULL;
-
-    /* the ids of a valid domain are 0, 1 and so on */
-    if (cell && cell->id == id)
-        return cell;
-    for (guint i = 0; i < def->cells->len; i++) {
-        cell = g_ptr_array_index(def->cells, i);
-        if (cell->id == id)
-            return cell;
-    }
-    return NULL;
-}
-
 /**
  * spm_domain_def_cell:
  * @def: a definition
@@ -257,7 +241,13 @@ spm_domain_find_cell(const SpmDomainDef *def, unsigned int id)
 const SpmCellDef *
 spm_domain_def_cell(const SpmDomainDef *def, unsigned int id)
 {
-    return spm_domain_find_cell(def, id);
+    for (guint i = 0; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+
+        if (cell->id == id)
+            return cell;
+    }
+    return NULL;
 }
 
 /* ---- references to cells ---- */
