@@ -24,14 +24,17 @@ def test_as_many_devices_as_qemu_has_slots(virt_spm):
 
 
 def test_malformed_stock_document(virt_spm):
-    done = virt_spm("translate", "--reverse", "-", text=STOCK.replace("</devices>", ""))
+    damaged = STOCK.replace("</devices>", "")
+    line = 1 + damaged[:damaged.index("</domain>")].count("\n")
+    done = virt_spm("translate", "--reverse", "-", text=damaged)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("-: line 39: the document is not well-formed XML: ")
+    assert done.stderr.startswith(f"-: line {line}: the document is not well-formed XML: ")
 
 
 def test_document_with_a_nul_byte(virt_spm):
     done = virt_spm("validate", "-", text=document("spm-single").read_text().replace("qemu", "qe\0mu", 1))
     assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("-:1: the document is not well-formed XML: ")
 
 
 @pytest.mark.parametrize("old,new", [

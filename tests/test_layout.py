@@ -184,4 +184,5 @@ def test_a_domain_without_spm(virt_spm):
     done = virt_spm("layout", "-", text="<domain type='kvm'><memory unit='GiB'>5</memory>"
                     "<os><type machine='q35'>hvm</type></os></domain>")
     assert done.returncode == 0, done.stderr
-    assert [region[2] for region in regions(done.stdout)] == ["RAM", "PCI, firmware", "RAM"]
+    assert regions(done.stdout) == [
+        (0, 2 << 30, "RAM", ""), (2 << 30, 2 << 30, "PCI, firmware", ""), (4 << 30, 3 << 30, "RAM", "")]
