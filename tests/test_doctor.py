@@ -93,6 +93,8 @@ def test_other_processes_do_not_matter(host, examine):
     before = examine()
     host.process(7, "virtlogd")
     assert examine() == before and before[0] == 0
+    host.process(8, "libvirtd")
+    assert [problem for problem, _ in steps(examine()[1])] == ["libvirtd (process 8) runs without the module"]
 
 
 @pytest.mark.parametrize("damage,problem,step", [

@@ -65,9 +65,12 @@ def test_client_of_the_manual(stack: Stack, home: Path) -> None:
     with Session(stack, home, plugin=False) as session:
         module = re.match("LD_PRELOAD=(.*) virsh ", command)[1]
         assert Path(module).name == stack.plugin.name
+        assert command.count("qemu:///session") == 1
         command = command.replace(module, str(stack.plugin)).replace("qemu:///session", f"'{session.uri}'")
         subprocess.run(["sh", "-euc", command], cwd=home, check=True, timeout=120, stdout=subprocess.DEVNULL)
-        assert f"value='{stack.device}'" in (home / f"config/libvirt/qemu/{NAME}.xml").read_text()
+        stored = (home / f"config/libvirt/qemu/{NAME}.xml").read_text()
+        assert stored.count(f"value='{stack.device}'") == 1 and "model='spm'" not in stored
+        assert_shown(session.virsh("dumpxml", NAME, preload=[stack.plugin]))
 
 
 def test_embedded(stack: Stack, home: Path) -> None:
