@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Debian package's life on a machine: each test leaves the machine to the next, in this order."""
+"""The Debian package's life on a machine. Each step of it is a fixture that needs the step before, so that a test can run
+alone; a machine does not go back to an earlier step."""
 
 import re
 import shutil
@@ -41,10 +42,54 @@ def domain(suite: Suite, machine: Machine) -> str:
 
 
 @pytest.fixture(scope="module")
-def booted(machine: Machine) -> Iterator[tuple[Guest, Report]]:
+def installed(suite: Suite, machine: Machine) -> None:
+    """The package is installed as the README has it, in the folder below that of the package."""
+    machine.copy(suite.deb, "/root/libvirt-spm.deb")
+    build, install, _ = advice("README.md", "apt-get install")
+    assert build.endswith("&& dpkg-buildpackage -us -uc -b")  # scripts/build-deb ran it
+    package = machine.copy(suite.deb, f"/root/{install.split('/')[-1]}")
+    assert Path(package).name == suite.deb.name
+    machine.paste([f"{install.replace(' ../', f' --yes --no-install-recommends ./')}"])
+
+
+@pytest.fixture(scope="module")
+def restarted(machine: Machine, installed: None) -> str:
+    """libvirtd is restarted as the manual has it; what that printed."""
+    return machine.paste(advice("docs/man/libvirt-spm.rst", "virt-spm doctor"))
+
+
+@pytest.fixture(scope="module")
+def defined(machine: Machine, domain: str, restarted: str) -> None:
+    """The domain is defined."""
+    machine.domain("define", domain)
+
+
+@pytest.fixture(scope="module")
+def booted(machine: Machine, defined: None) -> Iterator[tuple[Guest, Report]]:
     """The running guest, and what it saw when it booted."""
     with machine.boot(DOMAIN) as guest:
         yield guest, guest.boot()
+
+
+@pytest.fixture(scope="module")
+def removed(machine: Machine, booted: tuple[Guest, Report]) -> set[str]:
+    """The package is removed while the guest runs; what is left of its files."""
+    listed = machine.call("dpkg-query", "--listfiles", "libvirt-spm").splitlines()
+    machine.call("apt-get", "remove", "--yes", "libvirt-spm")
+    return {file for file in listed if (machine.root / file.lstrip("/")).is_file()}
+
+
+@pytest.fixture(scope="module")
+def stock_again(machine: Machine, removed: set[str]) -> None:
+    """libvirtd is restarted without the package."""
+    machine.restart("libvirtd")
+
+
+@pytest.fixture(scope="module")
+def installed_again(machine: Machine, stock_again: None) -> None:
+    """The package is there once more, and in libvirtd."""
+    machine.call("apt-get", "install", "--yes", "--no-install-recommends", "/root/libvirt-spm.deb")
+    machine.restart("libvirtd")
 
 
 def carriers(machine: Machine, *options: str) -> list[str | None]:
@@ -92,53 +137,44 @@ def test_stock_libvirt_refuses_the_domain(machine: Machine, domain: str) -> None
     assert "spm" in machine.virsh("define", domain).stderr
 
 
-def test_the_package_installs_beside_stock_libvirt(suite: Suite, machine: Machine) -> None:
-    machine.copy(suite.deb, "/root/libvirt-spm.deb")
-    # As the README has it, in the folder below that of the package.
-    build, install, _ = advice("README.md", "apt-get install")
-    assert build.endswith("&& dpkg-buildpackage -us -uc -b")  # scripts/build-deb ran it
-    package = machine.copy(suite.deb, f"/root/{install.split('/')[-1]}")
-    assert Path(package).name == suite.deb.name
-    machine.paste([f"{install.replace(' ../', f' --yes --no-install-recommends ./')}"])
+def test_the_package_installs_beside_stock_libvirt(machine: Machine, installed: None) -> None:
     assert machine.call("dpkg-query", "-W", "-f", "${Status}", "libvirt-spm") == "install ok installed"
     assert machine.call("dpkg", "--verify", "libvirt-spm") == ""
 
 
-def test_a_running_libvirtd_is_left_alone(machine: Machine, domain: str) -> None:
+def test_a_running_libvirtd_is_left_alone(machine: Machine, domain: str, installed: None) -> None:
     assert machine.services["libvirtd"].poll() is None
     assert "spm" in machine.virsh("define", domain).stderr
 
 
-def test_the_doctor_says_what_is_to_be_done(machine: Machine) -> None:
+def test_the_doctor_says_what_is_to_be_done(machine: Machine, installed: None) -> None:
     assert re.search(r"libvirtd \(process \d+\) runs without the module\n.*restart it:\n +systemctl daemon-reload\n"
                      r" +systemctl restart libvirtd\n", examination(machine))
 
 
-def test_libvirtd_has_the_module_after_its_restart(machine: Machine) -> None:
+def test_libvirtd_has_the_module_after_its_restart(machine: Machine, restarted: str) -> None:
     assert "50-libvirt-spm.conf" in machine.service("libvirtd").drop_ins
-    said = machine.paste(advice("docs/man/libvirt-spm.rst", "virt-spm doctor"))
     assert MODULE in machine.paths("libvirtd")
-    assert re.search(r"libvirtd \(process \d+\) has the module", said)
+    assert re.search(r"libvirtd \(process \d+\) has the module", restarted)
 
 
-def test_the_doctor_sees_the_module(machine: Machine) -> None:
+def test_the_doctor_sees_the_module(machine: Machine, restarted: str) -> None:
     assert re.search(r"libvirtd \(process \d+\) has the module", examination(machine))
 
 
-def test_the_module_is_in_no_other_service(machine: Machine) -> None:
+def test_the_module_is_in_no_other_service(machine: Machine, restarted: str) -> None:
     assert MODULE not in machine.paths("virtlogd")
 
 
-def test_the_domain_is_defined_and_shown(machine: Machine, domain: str) -> None:
-    machine.domain("define", domain)
+def test_the_domain_is_defined_and_shown(machine: Machine, defined: None) -> None:
     assert carriers(machine) == ["spm", "dimm"]
 
 
-def test_the_command_accepts_the_domain(machine: Machine, domain: str) -> None:
+def test_the_command_accepts_the_domain(machine: Machine, domain: str, installed: None) -> None:
     machine.call("virt-spm", "validate", domain)
 
 
-def test_the_schema_accepts_the_domain(machine: Machine, domain: str) -> None:
+def test_the_schema_accepts_the_domain(machine: Machine, domain: str, installed: None) -> None:
     """With libvirt's own schema beside it, where the package put it."""
     program = "import sys; from lxml import etree; " \
         "etree.RelaxNG(file=sys.argv[1]).assertValid(etree.parse(sys.argv[2]))"
@@ -160,7 +196,7 @@ def test_the_emulator_does_not_get_the_module(machine: Machine) -> None:
     assert "LD_PRELOAD" not in machine.emulator(DOMAIN, "environ")
 
 
-def test_a_masked_drop_in_keeps_the_module_out_until_the_doctor_is_obeyed(machine: Machine) -> None:
+def test_a_masked_drop_in_keeps_the_module_out_until_the_doctor_is_obeyed(machine: Machine, restarted: str) -> None:
     machine.paste(advice("debian/README.Debian", "ln -s /dev/null"))
     assert MODULE not in machine.paths("libvirtd")
     machine.paste(re.findall(r"^ {16}(.*)$", examination(machine), re.MULTILINE))
@@ -168,31 +204,27 @@ def test_a_masked_drop_in_keeps_the_module_out_until_the_doctor_is_obeyed(machin
     shutil.rmtree(machine.root / "etc/systemd/system/libvirtd.service.d")
 
 
-def test_removal_leaves_only_the_settings(machine: Machine) -> None:
-    listed = machine.call("dpkg-query", "--listfiles", "libvirt-spm").splitlines()
-    machine.call("apt-get", "remove", "--yes", "libvirt-spm")
-    left = {file for file in listed if (machine.root / file.lstrip("/")).is_file()}
-    assert left == {"/etc/libvirt/spm.conf"}
+def test_removal_leaves_only_the_settings(removed: set[str]) -> None:
+    assert removed == {"/etc/libvirt/spm.conf"}
 
 
-def test_libvirtd_starts_without_the_module(machine: Machine) -> None:
-    machine.restart("libvirtd")
+def test_libvirtd_starts_without_the_module(machine: Machine, stock_again: None) -> None:
     assert MODULE not in machine.paths("libvirtd")
 
 
-def test_the_guest_went_on(machine: Machine, booted: tuple[Guest, Report]) -> None:
+def test_the_guest_went_on(machine: Machine, stock_again: None, booted: tuple[Guest, Report]) -> None:
     guest, report = booted
     assert machine.domain("domstate", DOMAIN).strip() == "running"
     assert guest.report().soft_reserved == report.soft_reserved
 
 
-def test_the_domain_is_a_stock_one(suite: Suite, machine: Machine) -> None:
+def test_the_domain_is_a_stock_one(suite: Suite, machine: Machine, stock_again: None) -> None:
     assert carriers(machine, "--inactive") == ["dimm", "dimm"]
     assert re.search(f"<qemu:property name='driver' type='string' value='{STACKS[suite.name][2]}'/>",
                      machine.domain("dumpxml", DOMAIN, "--inactive"))
 
 
-def test_the_domain_starts_again(machine: Machine, booted: tuple[Guest, Report]) -> None:
+def test_the_domain_starts_again(machine: Machine, stock_again: None, booted: tuple[Guest, Report]) -> None:
     _, report = booted
     machine.domain("destroy", DOMAIN)
     with machine.boot(DOMAIN) as guest:
@@ -200,13 +232,11 @@ def test_the_domain_starts_again(machine: Machine, booted: tuple[Guest, Report])
     machine.domain("destroy", DOMAIN)
 
 
-def test_installed_again_it_shows_the_memory_again(machine: Machine) -> None:
-    machine.call("apt-get", "install", "--yes", "--no-install-recommends", "/root/libvirt-spm.deb")
-    machine.restart("libvirtd")
+def test_installed_again_it_shows_the_memory_again(machine: Machine, installed_again: None) -> None:
     assert carriers(machine) == ["spm", "dimm"]
 
 
-def test_purging_leaves_nothing(machine: Machine) -> None:
+def test_purging_leaves_nothing(machine: Machine, installed_again: None) -> None:
     machine.call("apt-get", "purge", "--yes", "libvirt-spm")
     assert not (machine.root / "etc/libvirt/spm.conf").exists()
     assert not (machine.root / "var/cache/libvirt/spm").exists()
