@@ -4,11 +4,12 @@
 import textwrap
 from pathlib import Path
 
+from acpi import SRAT_ENABLED, SRAT_HOTPLUGGABLE
 from argv import Argv
 from daemon import Daemon
 from domains import Defined, Seen, fit_domain, memory_devices, read_domain, running
 from picture import draw
-from report import GIB, MIB, SOFT_RESERVED, SRAT_ENABLED, SRAT_HOTPLUGGABLE, Affinity, Range, merged
+from report import GIB, MIB, SOFT_RESERVED, Affinity, Range, merged
 from show import Show, excerpt, memory_options
 from stack import Stack
 

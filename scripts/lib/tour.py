@@ -4,13 +4,14 @@
 from argparse import Namespace
 from pathlib import Path
 
+from acpi import SRAT_ENABLED
 from daemon import Daemon
 from domains import memory_devices
 from matrix import Row
 from matrix_guest import Facts, RowGuest, boot_and_look, part
 from matrix_run import STACKS
 from picture import draw
-from report import SRAT_ENABLED, Range, merged
+from report import Range, merged
 from show import Show, excerpt, memory_options
 
 

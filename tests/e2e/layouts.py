@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where the memory of the tests' domains must be in the guest: SPM first in the window, then DIMMs."""
 
-from report import GIB, MIB, SOFT_RESERVED, SRAT_ENABLED, Affinity, Range
+from acpi import SRAT_ENABLED
+from report import GIB, MIB, SOFT_RESERVED, Affinity, Range
 
 WINDOW = 4 * GIB  # device memory begins here in a guest with little RAM
 SIZE = 256 * MIB  # of each SPM and DIMM

@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from report import GIB, MIB, SRAT_ENABLED, Affinity
+from acpi import SRAT_ENABLED
+from report import GIB, MIB, Affinity
 
 SLOTS = 4  # that the XML asks for; each SPM adds one
 MAX_MEMORY = 8 * GIB

@@ -3,7 +3,8 @@
 
 from dataclasses import dataclass
 
-from report import GIB, KIB, MIB, SRAT_HOTPLUGGABLE, Affinity, Range, Report
+from acpi import SRAT_HOTPLUGGABLE
+from report import GIB, KIB, MIB, Affinity, Range, Report
 
 WIDTH = 46
 UNITS = (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "bytes")

@@ -2,8 +2,9 @@
 """What a guest reported of its memory, decoded: the firmware's E820, ACPI's SRAT, /proc/iomem."""
 
 import re
-import struct
 from dataclasses import dataclass
+
+import acpi
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -11,7 +12,6 @@ GIB = 1 << 30
 SOFT_RESERVED = "soft reserved"
 # What newer Linux calls types of the E820 map, and what it called them before.
 NEW_NAMES = {"System RAM": "usable", "device reserved": "reserved"}
-SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE = 1, 2, 4
 
 
 @dataclass(frozen=True, order=True)
@@ -79,16 +79,9 @@ def parse_domains(lines: list[str]) -> dict[int, int]:
 
 
 def parse_srat(table: bytes) -> list[Affinity]:
-    """The enabled memory affinity entries (type 1), in the table's order."""
-    entries, offset = [], 48
-    while offset < len(table):
-        kind, length = table[offset], table[offset + 1]
-        if kind == 1:
-            node, _, start, size, _, flags = struct.unpack_from("<IHQQII", table, offset + 2)
-            if flags & SRAT_ENABLED:
-                entries.append(Affinity(start, start + size, node, flags))
-        offset += length
-    return entries
+    """The enabled memory affinity entries, in the table's order."""
+    return [Affinity(start, start + size, node, flags) for node, start, size, flags in acpi.srat_memory(table)
+            if flags & acpi.SRAT_ENABLED]
 
 
 def parse_iomem(lines: list[str]) -> list[Range]:
@@ -108,24 +101,6 @@ def parse_memmap(lines: list[str]) -> list[Range]:
     """The firmware's map as sysfs has it: "START END TYPE"."""
     words = (line.split(maxsplit=2) for line in lines)
     return [Range(int(w[0], 16), int(w[1], 16) + 1, w[2]) for w in words]
-
-
-def parse_slit(table: bytes) -> list[list[int]]:
-    """The distances from each proximity domain to each."""
-    if not table:
-        return []
-    (count,) = struct.unpack_from("<Q", table, 36)
-    return [list(table[44 + row * count:44 + (row + 1) * count]) for row in range(count)]
-
-
-def parse_hmat(table: bytes) -> list[tuple[int, bytes]]:
-    """The structures of the HMAT, each with its type."""
-    structures, offset = [], 40
-    while offset < len(table):
-        kind, length = struct.unpack_from("<HxxI", table, offset)
-        structures.append((kind, table[offset:offset + length]))
-        offset += length
-    return structures
 
 
 @dataclass(frozen=True)
@@ -180,29 +155,17 @@ class Report:
     @property
     def slit(self) -> list[list[int]]:
         """Distances; empty when firmware gave none."""
-        return parse_slit(self.table("SLIT"))
+        return acpi.slit(self.table("SLIT"))
 
     @property
     def hmat_domains(self) -> dict[int, int | None]:
         """The memory proximity domains that the HMAT has attributes for, and the initiator of each."""
-        entries = (struct.unpack_from("<HHII", data, 8) for kind, data in parse_hmat(self.table("HMAT")) if kind == 0)
-        return {memory: initiator if flags & 1 else None for flags, _, initiator, memory in entries}
+        return acpi.hmat_domains(self.table("HMAT"))
 
     @property
     def hmat_latencies(self) -> dict[tuple[int, int], int]:
-        """Access latency in nanoseconds by initiator and target, as far as the HMAT has it."""
-        result = {}
-        for kind, data in parse_hmat(self.table("HMAT")):
-            if kind != 1 or data[9] != 0:
-                continue
-            initiators, targets, _, unit = struct.unpack_from("<IIIQ", data, 12)
-            first = 32
-            rows = struct.unpack_from(f"<{initiators}I", data, first)
-            columns = struct.unpack_from(f"<{targets}I", data, first + 4 * initiators)
-            entries = struct.unpack_from(f"<{initiators * targets}H", data, first + 4 * (initiators + targets))
-            for number, entry in enumerate(entries):
-                result[rows[number // targets], columns[number % targets]] = entry * unit // 1000
-        return result
+        """Access latency in nanoseconds by initiator and target."""
+        return acpi.hmat_latencies(self.table("HMAT"))
 
     @property
     def dax(self) -> list[DaxDevice]:

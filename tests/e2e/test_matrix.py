@@ -7,12 +7,13 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
+from acpi import SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE
 from domains import memory_devices
 from matrix import AXES, ROWS
 from matrix_guest import DISTANCE, LATENCY, Facts, RowGuest, boot_and_look
 from matrix_run import Job, MatrixRun
 from matrix_table import DOCUMENT
-from report import SRAT_ENABLED, SRAT_HOTPLUGGABLE, SRAT_NON_VOLATILE, Range, last_report, merged
+from report import Range, last_report, merged
 
 
 def rows_where(**values: str) -> pytest.MarkDecorator:

@@ -4,13 +4,11 @@
 import struct
 from typing import NamedTuple
 
+import acpi
+
 E820_RAM = 1
 E820_RESERVED = 2
 E820_SOFT_RESERVED = 0xEFFFFFFF
-
-SRAT_ENABLED = 1
-SRAT_HOTPLUGGABLE = 2
-SRAT_NON_VOLATILE = 4
 
 
 class Range(NamedTuple):
@@ -65,32 +63,11 @@ def acpi_table(machine, signature):
     return None
 
 
-def structures(table, start, header):
-    """Yield (type, bytes) of the structures in a table from start on."""
-    at = start
-    while at < len(table):
-        kind, length = struct.unpack_from(header, table, at)
-        yield kind, table[at:at + length]
-        at += length
-
-
 def srat_memory(machine):
     """The memory entries of the SRAT that are not empty, in the table's order."""
-    entries = []
-    for kind, data in structures(acpi_table(machine, "SRAT"), 48, "<BB"):
-        if kind == 1:
-            node, _, address, length, _, flags = struct.unpack_from("<IHQQII", data, 2)
-            if length:
-                entries.append(Affinity(node, address, length, flags))
-    return entries
+    return [Affinity(*entry) for entry in acpi.srat_memory(acpi_table(machine, "SRAT")) if Affinity(*entry).length]
 
 
 def hmat_domains(machine):
     """The memory proximity domains that the HMAT has attributes for: {domain: initiator or None}."""
-    domains = {}
-    for kind, data in structures(acpi_table(machine, "HMAT"), 40, "<HxxI"):
-        if kind == 0:
-            flags, _, initiator, memory = struct.unpack_from("<HHII", data, 8)
-            assert memory not in domains, f"domain {memory} is described twice"
-            domains[memory] = initiator if flags & 1 else None
-    return domains
+    return acpi.hmat_domains(acpi_table(machine, "HMAT"))

@@ -5,8 +5,9 @@ import os
 import re
 
 import pytest
+from acpi import SRAT_ENABLED
 from guest import Guest
-from report import MIB, SOFT_RESERVED, SRAT_ENABLED, Affinity, Range
+from report import MIB, SOFT_RESERVED, Affinity, Range
 
 WINDOW = 4 << 30
 

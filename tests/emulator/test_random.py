@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tables import (E820_SOFT_RESERVED, SRAT_ENABLED, SRAT_HOTPLUGGABLE, Affinity, Range, e820, merged,
-                    srat_memory)
+from acpi import SRAT_ENABLED, SRAT_HOTPLUGGABLE
+from tables import E820_SOFT_RESERVED, Affinity, Range, e820, merged, srat_memory
 
 MIB = 1 << 20
 GIB = 1 << 30

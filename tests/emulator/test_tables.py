@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the reference does not have: HMAT, many devices, large ones, tables without SPM."""
 
-from tables import (E820_SOFT_RESERVED, SRAT_ENABLED, SRAT_HOTPLUGGABLE, Affinity, acpi_table, e820,
-                    hmat_domains, srat_memory)
+from acpi import SRAT_ENABLED, SRAT_HOTPLUGGABLE
+from tables import E820_SOFT_RESERVED, Affinity, acpi_table, e820, hmat_domains, srat_memory
 
 GIB = 1 << 30
 WINDOW = 4 * GIB
