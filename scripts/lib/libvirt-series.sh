@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What scripts/patches does with the series of libvirt. It sources this after libvirt.sh, and has git_in,
+# run_logged and apply_series.
+
+libvirt_version=11.3
+libvirt_series=$SPM_ROOT/patches/libvirt/$libvirt_version
+
+# The tests that have to do with memory devices, their XML and their emulators.
+libvirt_tests=(qemuxmlconftest virschematest qemucapabilitiestest domaincapstest qemuhotplugtest
+    qemumonitorjsontest qemusecuritytest qemumemlocktest genericxml2xmltest qemucaps2xmltest qemuxmlactivetest)
+
+# unpack_libvirt_series DIR: make the new git tree DIR, with the tag "base" and the branch "series". The
+# subprojects stay out of git: libvirt's syntax-check would judge them as well.
+unpack_libvirt_series() {
+    local dir=$1 name
+    [[ ! -e $dir ]] || die "$dir exists"
+    unpack_libvirt "$libvirt_version" "$dir"
+    git_in "$dir" init -q -b series
+    echo /subprojects/ >>"$dir/.git/info/exclude"
+    git_in "$dir" add -fA -- . ':!subprojects'
+    git_in "$dir" commit -q -m "libvirt $libvirt_version"
+    git_in "$dir" tag base
+    while read -r name; do
+        git_in "$dir" am -q --keep-cr "$libvirt_series/$name"
+    done <"$libvirt_series/series"
+}
+
+# refresh_libvirt_series DIR: write the series from base..series of that tree.
+refresh_libvirt_series() {
+    local new
+    new=$(mktemp -d)
+    git_in "$1" format-patch -q --zero-commit --no-numbered --no-signature -o "$new" base..series
+    (cd "$new" && printf '%s\n' *.patch >series)
+    find "$libvirt_series" -name '*.patch' ! -name 0000-cover-letter.patch -delete
+    cp "$new"/* "$libvirt_series"
+    rm -rf "$new"
+}
+
+# check_libvirt_text: the series as files.
+check_libvirt_text() {
+    cp -a "$libvirt_series" "$work/before"
+    refresh_libvirt_series "$work/tree"
+    diff -r "$work/before" "$libvirt_series" >&2 || die "the series of libvirt is not what refresh writes"
+    say "libvirt: $(wc -l <"$libvirt_series/series") patches, refreshing changes nothing"
+
+    mkdir "$work/patched"
+    git_in "$work/tree" archive base | tar -x -C "$work/patched"
+    apply_series "$libvirt_series" "$work/patched"
+    git_in "$work/tree" checkout -q series
+    diff -r --no-dereference -x .git -x subprojects "$work/patched" "$work/tree" >&2 || die "patch makes another tree than git"
+    say "libvirt: it applies without fuzz and offset"
+}
+
+# build_libvirt_tests TITLE: the programs of the tests, the libraries that stand in for the system's, and
+# what the series changes besides.
+build_libvirt_tests() {
+    local mocks
+    # A change to the build description takes effect first.
+    ninja -C "$work/build" build.ninja >/dev/null
+    mapfile -t mocks < <(ninja -C "$work/build" -t targets all | sed -nE 's,^(tests/[^/]*mock\.so): .*,\1,p')
+    run_logged "$1" "$work/compile.log" ninja -C "$work/build" -j"${SPM_JOBS:-$(nproc)}" \
+        "${libvirt_tests[@]/#/tests/}" "${mocks[@]}" src/virt-aa-helper src/libvirt_driver_qemu.so src/libvirtd
+}
+
+# run_libvirt_tests FILE: run the tests, and write "TEST PASSED" for each of them into FILE.
+run_libvirt_tests() {
+    run_logged "running libvirt's own tests" "$work/tests.log" env VIR_TEST_DEBUG=1 \
+        meson test -C "$work/build" --no-rebuild -t 10 "${libvirt_tests[@]}" || return
+    python3 -B "$SPM_ROOT/scripts/lib/libvirt-totals.py" "$work/build/meson-logs/testlog.json" >"$1"
+    [[ $(wc -l <"$1") == "${#libvirt_tests[@]}" ]] || die "not all of ${libvirt_tests[*]} were run"
+}
+
+# compare_libvirt_totals SUBJECT: no test lost a case.
+compare_libvirt_totals() {
+    local name before after
+    while read -r name before after; do
+        ((after >= before)) || die "$1: $name has $after cases, without the series $before"
+    done < <(join "$work/totals-base" "$work/totals")
+}
+
+check_libvirt() {
+    local work commit subject
+    if [[ -n ${SPM_PATCHES-} ]]; then
+        rm -rf "$SPM_PATCHES/check-libvirt"
+        mkdir -p "$SPM_PATCHES/check-libvirt"
+        work=$(cd "$SPM_PATCHES/check-libvirt" && pwd)
+    else
+        work=$(mktemp -d "$SPM_CACHE/.patches-libvirt.XXXXXX")
+        # shellcheck disable=SC2064 # the folder of now
+        trap "rm -rf '$work'" EXIT
+    fi
+    say "libvirt $libvirt_version: unpacking"
+    unpack_libvirt_series "$work/tree"
+    check_libvirt_text
+
+    git_in "$work/tree" checkout -q base
+    # shellcheck disable=SC2046 # several options. Quickly built, and tests create folders below the prefix.
+    run_logged "configuring libvirt" "$work/configure.log" meson setup "$work/build" "$work/tree" \
+        --prefix="$work/prefix" -Doptimization=0 -Dtests=enabled $(libvirt_configure_options)
+    build_libvirt_tests "building libvirt without the series"
+    run_libvirt_tests "$work/totals-base"
+    for commit in $(git_in "$work/tree" rev-list --reverse base..series); do
+        git_in "$work/tree" checkout -q "$commit"
+        subject=$(git_in "$work/tree" log -1 --format=%s)
+        build_libvirt_tests "building up to: $subject"
+        run_libvirt_tests "$work/totals"
+        compare_libvirt_totals "$subject"
+    done
+    say "libvirt: every patch builds and passes the tests; cases without the series, and with it:"
+    join "$work/totals-base" "$work/totals" >&2
+    echo "libvirt $libvirt_version: the series is fine"
+}
