@@ -31,6 +31,12 @@ find_emulator() {
     export SPM_QEMU=$folder/bin/qemu-system-x86_64
 }
 
+# find_native: libvirt with our series.
+find_native() {
+    SPM_NATIVE=$("$SPM_ROOT/scripts/build-libvirt") || return
+    export SPM_NATIVE
+}
+
 # find_guest: build the guest's kernel and initramfs, and fetch its UEFI firmware. OVMF passes soft-reserved memory on
 # since 2026.08, which Debian has in forky; the package "ovmf" there only depends on "ovmf-generic".
 find_guest() {

@@ -146,10 +146,15 @@ class Daemon:
                     with_own_mounts("sh", "-c", START_SCRIPT, "sh", self.folder, self.host, self._preload(),
                                     self.stack.root or "", own_host=True),
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                    env={**ENVIRONMENT, **self._environment, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
+                    env={**ENVIRONMENT, "PATH": self._path(), **self._environment, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
                          "LIBVIRT_SPM_CONF": str(self.folder / "etc/spm.conf"),
                          "LIBVIRT_SPM_CACHE": str(self.folder / "cache/spm")})
             self._wait_ready(ready)
+
+    def _path(self) -> str:
+        """Where libvirtd and what it runs are looked for."""
+        programs = self.stack.programs
+        return f"{programs}/sbin:{programs}/bin:{ENVIRONMENT['PATH']}" if programs else ENVIRONMENT["PATH"]
 
     def _preload(self) -> str:
         parts = [*self._before, *[self.stack.tracer] * self.traced, *[self.stack.plugin] * self.plugin]

@@ -4,7 +4,7 @@
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -24,6 +24,7 @@ class Stack:
     firmware: str = "seabios"  # the quicker one of those that pass SPM on
     root: Path | None = None  # the folder that is libvirtd's "/"
     old: bool = True  # libvirt cannot start a domain with a cell of memory 0
+    programs: Path | None = None  # where libvirtd and virsh are, if not where the distribution has them
 
     @classmethod
     def patched(cls) -> "Stack":
@@ -48,6 +49,11 @@ class Stack:
         return cls(emulator=Path("/usr/bin/qemu-system-x86_64"), plugin=inside / "plugin/libvirt-spm.so",
                    guest=inside / "guest", ovmf=Path("/usr/share/OVMF"), tracer=inside / "tests/trace-libvirt.so",
                    device="sp-mem", firmware="ovmf", root=root, old=False)
+
+    @classmethod
+    def native(cls) -> "Stack":
+        """A libvirt that is built with our series, and an emulator of ours. The plugin is not loaded."""
+        return replace(cls.patched(), old=False, programs=given("SPM_NATIVE"))
 
     def pretend(self, path: Path, device: str) -> None:
         """Put a program there that is the emulator, but for the name of its device, which is another one."""
