@@ -27,7 +27,7 @@ collect_ignore = [] if os.environ.get("CI") or os.environ.get("SPM_REQUIRE") els
 
 def pytest_addoption(parser):
     parser.addoption("--regenerate", action="store_true", help="rewrite golden files instead of comparing")
-    parser.addoption("--stack", choices=("patched", "stock"), default="patched",
+    parser.addoption("--stack", choices=("patched", "stock", "native"), default="patched",
                      help="e2e: the installed libvirt with an emulator of ours, or a new distribution as it is")
     parser.addoption("--shard", metavar="N/COUNT", help="run each COUNTth of the chosen tests, from the Nth on")
 
