@@ -364,3 +364,11 @@ def test_probe(device, contents, virt_spm, emulator):
 def test_probe_of_something_else(script, message, virt_spm, emulator):
     done = virt_spm("probe", emulator(script))
     assert (done.returncode, done.stdout) == (3, "") and message in done.stderr
+
+
+def test_probe_of_what_does_not_run(virt_spm, emulator):
+    path = emulator("true", program=False)
+    path.write_text("no program\n")
+    done = virt_spm("probe", path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"virt-spm: <emulator> '{path}' does not run")
