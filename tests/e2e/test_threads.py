@@ -16,6 +16,7 @@ from programs import BUILD, ROOT, run
 from stack import Stack
 
 LEAK = BUILD / "tests/leak.so"  # makes the plugin leak
+FORGET = BUILD / "tests/forget.so"  # keeps what is preloaded from emulators
 THREADS, CALLS = 20, 20_000
 SANITIZED_CALLS = 1000
 # What is freed goes back to the kernel at once, so that what stays is what is kept. Else it is how the areas of
@@ -103,7 +104,7 @@ def findings(sanitized: Stack, documents: list[Path], before: Sequence[Path] = (
     # In the daemon's own place for logs. Each line of a stack names the library, which it does not where it knows the
     # line of the source.
     options = "detect_leaks=1:exitcode=0:log_path=/var/log/libvirt/asan:stack_trace_format=#%n|%f|%m"
-    with Daemon(sanitized, before=[library, *before], environment={"ASAN_OPTIONS": options}) as daemon:
+    with Daemon(sanitized, before=[library, FORGET, *before], environment={"ASAN_OPTIONS": options}) as daemon:
         load(daemon, SANITIZED_CALLS, documents)
         wrong = documents[0].read_text().replace(">1</node>", ">9</node>")
         assert "<node>" in daemon.virsh("define", "/dev/stdin", stdin=wrong).stderr
