@@ -16,13 +16,13 @@ from totals import pytest_terminal_summary
 __all__ = ["pytest_terminal_summary"]
 
 # Folders with a group of tests; each is the name of a marker. The tests beside this file are the group "unit".
-FOLDERS = ("emulator", "e2e", "package")
+FOLDERS = ("emulator", "e2e", "managers", "package")
 # What the modules of these folders import, and libvirt-spm is built without.
 IMPORTED = ("libvirt", "lxml")
 
 # Where the tests must run, a missing module is an error.
 collect_ignore = [] if os.environ.get("CI") or os.environ.get("SPM_REQUIRE") else [
-    folder for folder in ("e2e", "package") if not all(map(importlib.util.find_spec, IMPORTED))]
+    folder for folder in ("e2e", "managers", "package") if not all(map(importlib.util.find_spec, IMPORTED))]
 
 
 def pytest_addoption(parser):

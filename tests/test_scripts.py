@@ -45,7 +45,7 @@ class Tree:
             self.write(name, TOOL).chmod(0o755)
         for name in "pytest.ini", "tests/conftest.py", "tests/documents.py", "tests/programs.py", "tests/totals.py":
             self.write(name, (ROOT / name).read_text())
-        for place in "tests", "tests/emulator", "tests/e2e", "tests/package":
+        for place in "tests", "tests/emulator", "tests/e2e", "tests/managers", "tests/package":
             self.write(f"{place}/test_{place.replace('/', '_')}.py", TEST)
 
     def write(self, name, text):
@@ -86,7 +86,7 @@ def running(events):
 
 
 def test_parts_are_made_side_by_side_and_one_emulator_at_a_time(tree):
-    assert tree.check()[:2] == (0, "12 passed, 0 failed")
+    assert tree.check()[:2] == (0, "13 passed, 0 failed")
     moments = [*running(tree.events("^(begin|end) [bf]"))]
     emulators = [[name for name in names if name.startswith("build-qemu")] for names in moments]
     assert max(map(len, emulators)) == 1

@@ -115,6 +115,12 @@ find_stock() {
     export SPM_STOCK_ROOT SPM_STOCK_PLUGIN
 }
 
+# find_managers: build a folder with a new distribution, its libvirtd, its emulator and programs that manage a libvirt.
+find_managers() {
+    SPM_MANAGERS_ROOT=$("$SPM_ROOT/scripts/build-root" forky managers) || return
+    export SPM_MANAGERS_ROOT
+}
+
 # find_packages: for each suite, build the package and the root folders in which it is built and run.
 find_packages() {
     local suite folder job rc=0 jobs=()

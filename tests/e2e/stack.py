@@ -35,10 +35,19 @@ class Stack:
     @classmethod
     def stock(cls) -> "Stack":
         """A new distribution in a folder, with nothing of ours but the plugin."""
-        base = Path("/run/stock")
+        return cls.distribution("SPM_STOCK_ROOT", Path("/run/stock"))
+
+    @classmethod
+    def managers(cls) -> "Stack":
+        """The same distribution, with programs that manage a libvirt."""
+        return cls.distribution("SPM_MANAGERS_ROOT", Path("/run/managers"))
+
+    @classmethod
+    def distribution(cls, source: str, base: Path) -> "Stack":
+        """A copy of the root folder that the variable SOURCE names, which is made below BASE once."""
         root, parts = base / "root", base / "root/opt/spm"
         if not root.is_mount():
-            subprocess.run([ROOT / "scripts/mount-root", given("SPM_STOCK_ROOT"), base], check=True)
+            subprocess.run([ROOT / "scripts/mount-root", given(source), base], check=True)
             # What the tests put into files has the same name inside as outside.
             for source, place in ((given("SPM_STOCK_PLUGIN").parent, parts / "plugin"),
                                   (given("SPM_GUEST"), parts / "guest"), (given("SPM_BUILD") / "tests", parts / "tests"),
