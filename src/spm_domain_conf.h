@@ -40,7 +40,8 @@ typedef struct {
 
     guint64 pagesize;
     char *nodemask; /* host NUMA nodes in libvirt's cpuset syntax, or NULL */
-    char *path;     /* absolute, or NULL */
+    char *path;     /* absolute, or NULL; post-parse sets the link of a pool */
+    char *pool;     /* the name of a pool, or NULL */
     guint64 alignsize;
     gboolean pmem;
 

@@ -3,6 +3,8 @@
 
 #include "spm_domain_format.h"
 
+#include <string.h>
+
 #include "spm_memory_conf.h"
 #include "spm_xml.h"
 
@@ -37,7 +39,9 @@ spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
         if (spm->nodemask)
             spm_xml_add(source, "nodemask", "%s", spm->nodemask);
         spm_format_add_size(source, "pagesize", spm->pagesize);
-        if (spm->path)
+        if (spm->pool && strcmp(model, "spm") == 0)
+            spm_xml_add(source, "pool", "%s", spm->pool);
+        else if (spm->path)
             spm_xml_add(source, "path", "%s", spm->path);
         spm_format_add_size(source, "alignsize", spm->alignsize);
         if (spm->pmem)

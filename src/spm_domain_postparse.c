@@ -3,6 +3,8 @@
 
 #include "spm_domain_postparse.h"
 
+#include "spm_memory_conf.h"
+
 static void
 spm_post_parse_aliases(SpmDomainDef *def)
 {
@@ -17,6 +19,17 @@ spm_post_parse_aliases(SpmDomainDef *def)
             if (!g_tree_lookup(def->aliases, alias))
                 spm->alias = g_steal_pointer(&alias);
         }
+    }
+}
+
+static void
+spm_post_parse_pools(SpmDomainDef *def)
+{
+    for (guint i = 0; i < def->spms->len; i++) {
+        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+
+        if (spm->pool && !spm->path)
+            spm->path = spm_memory_pool_link(spm->pool, def->name, spm->alias);
     }
 }
 
@@ -36,8 +49,8 @@ spm_post_parse_max_memory(SpmDomainDef *def)
  * spm_domain_def_post_parse:
  * @def: a parsed definition
  *
- * Gives every spm element an alias, and the domain a <maxMemory> with just the room and the slots that its
- * memory takes.
+ * Gives every spm element an alias and one of a pool its path, and the domain a <maxMemory> with just the
+ * room and the slots that its memory takes.
  */
 void
 spm_domain_def_post_parse(SpmDomainDef *def)
@@ -45,5 +58,6 @@ spm_domain_def_post_parse(SpmDomainDef *def)
     if (def->spms->len == 0)
         return;
     spm_post_parse_aliases(def);
+    spm_post_parse_pools(def);
     spm_post_parse_max_memory(def);
 }

@@ -129,7 +129,8 @@ spm_validate_backend(const SpmMemoryDef *spm, SpmFaults *faults)
 {
     if (spm->path && spm->discard == SPM_TRISTATE_YES)
         spm_validate_refuse(faults, spm->line,
-                            "<memory model='spm'> has discard='yes', which cannot be combined with <path>");
+                            "<memory model='spm'> has discard='yes', which cannot be combined with <%s>",
+                            spm->pool ? "pool" : "path");
 }
 
 /* "ua-" and at least one character after it. */

@@ -28,16 +28,17 @@ static const char *const spm_tristate_names[] = {
 typedef struct {
     const char *name;
     const char *attributes[4];
-    const char *children[6];
+    const char *children[7];
     gboolean text;
 } SpmGrammar;
 
 static const SpmGrammar spm_grammar[] = {
     { "memory", { "model", "access", "discard" }, { "source", "target", "alias" }, FALSE },
-    { "source", { NULL }, { "pagesize", "nodemask", "path", "alignsize", "pmem" }, FALSE },
+    { "source", { NULL }, { "pagesize", "nodemask", "path", "pool", "alignsize", "pmem" }, FALSE },
     { "pagesize", { "unit" }, { NULL }, TRUE },
     { "nodemask", { NULL }, { NULL }, TRUE },
     { "path", { NULL }, { NULL }, TRUE },
+    { "pool", { NULL }, { NULL }, TRUE },
     { "alignsize", { "unit" }, { NULL }, TRUE },
     { "pmem", { NULL }, { NULL }, FALSE },
     { "target", { NULL }, { "size", "node", "address" }, FALSE },
@@ -69,6 +70,53 @@ const char *
 spm_tristate_to_string(SpmTristate value)
 {
     return spm_tristate_names[value];
+}
+
+/**
+ * spm_memory_is_pool_name:
+ * @name: a text
+ *
+ * Returns: TRUE when a pool may have that name
+ */
+gboolean
+spm_memory_is_pool_name(const char *name)
+{
+    return *name && !name[strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-")];
+}
+
+/**
+ * spm_memory_pool_link:
+ * @pool: the name of a pool
+ * @domain: (nullable): the name of a domain
+ * @alias: the alias of a memory device
+ *
+ * Returns: (transfer full): the path at which the domain finds the device that it gets when it starts
+ */
+char *
+spm_memory_pool_link(const char *pool, const char *domain, const char *alias)
+{
+    return g_strdup_printf(SPM_POOL_LINKS "%s/%s.%s", pool, domain ? domain : "", alias);
+}
+
+/**
+ * spm_memory_pool_of_link:
+ * @path: (nullable): a path
+ * @pool: (out) (optional) (transfer full): the name of the pool, when it is such a link
+ *
+ * Returns: TRUE when spm_memory_pool_link() gives such a path
+ */
+gboolean
+spm_memory_pool_of_link(const char *path, char **pool)
+{
+    const char *rest = path && g_str_has_prefix(path, SPM_POOL_LINKS) ? path + strlen(SPM_POOL_LINKS) : "";
+    const char *slash = strchr(rest, '/');
+    g_autofree char *name = g_strndup(rest, slash ? (gsize)(slash - rest) : 0);
+
+    if (!spm_memory_is_pool_name(name) || strchr(slash + 1, '/') || !strstr(slash + 1, ".ua-"))
+        return FALSE;
+    if (pool)
+        *pool = g_steal_pointer(&name);
+    return TRUE;
 }
 
 /* The index of @text in @names, which begins with the value "not given" and ends with NULL; 0 when @text is
@@ -287,6 +335,41 @@ spm_memory_parse_path(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
     spm->path = spm_xml_content(node);
     if (spm->path && !g_path_is_absolute(spm->path))
         spm_memory_fault(faults, node, "is '%s'; it must be an absolute path", spm->path);
+    else if (spm->path && spm_memory_pool_of_link(spm->path, NULL))
+        spm_memory_fault(faults, node, "is '%s', where libvirt-spm links to a device of a pool; use <pool>",
+                         spm->path);
+}
+
+static void
+spm_memory_parse_pool(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
+{
+    spm->pool = spm_xml_content(node);
+    if (spm->pool && !spm_memory_is_pool_name(spm->pool))
+        spm_memory_fault(faults, node, "is '%s'; it must be a name of letters, digits, '_' and '-'",
+                         spm->pool);
+}
+
+/* <path> and <pool> are the two ways to name a file or a device. */
+static void
+spm_memory_check_source(xmlNodePtr source, SpmFaults *faults)
+{
+    static const char *const without[] = { "pagesize", "nodemask" }, *const with[] = { "alignsize", "pmem" };
+    xmlNodePtr path = spm_xml_first(source, NULL, "path"), pool = spm_xml_first(source, NULL, "pool");
+
+    if (path && pool)
+        spm_memory_fault(faults, pool, "cannot be combined with <path>");
+    for (gsize i = 0; i < G_N_ELEMENTS(without); i++) {
+        xmlNodePtr node = spm_xml_first(source, NULL, without[i]);
+
+        if (node && (path || pool))
+            spm_memory_fault(faults, node, "cannot be combined with <%s>", path ? "path" : "pool");
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(with); i++) {
+        xmlNodePtr node = spm_xml_first(source, NULL, with[i]);
+
+        if (node && !path && !pool)
+            spm_memory_fault(faults, node, "requires a <path> or a <pool>");
+    }
 }
 
 static void
@@ -294,28 +377,18 @@ spm_memory_parse_source(SpmMemoryDef *spm, xmlNodePtr source, SpmFaults *faults)
 {
     xmlNodePtr pagesize = spm_xml_first(source, NULL, "pagesize");
     xmlNodePtr nodemask = spm_xml_first(source, NULL, "nodemask");
-    xmlNodePtr path = spm_xml_first(source, NULL, "path");
-    xmlNodePtr alignsize = spm_xml_first(source, NULL, "alignsize");
-    xmlNodePtr pmem = spm_xml_first(source, NULL, "pmem");
 
     spm->pagesize = spm_memory_parse_scaled(pagesize, faults);
-    spm->alignsize = spm_memory_parse_scaled(alignsize, faults);
-    spm->pmem = pmem != NULL;
-    spm_memory_parse_path(spm, path, faults);
+    spm->alignsize = spm_memory_parse_scaled(spm_xml_first(source, NULL, "alignsize"), faults);
+    spm->pmem = spm_xml_first(source, NULL, "pmem") != NULL;
+    spm_memory_parse_path(spm, spm_xml_first(source, NULL, "path"), faults);
+    spm_memory_parse_pool(spm, spm_xml_first(source, NULL, "pool"), faults);
     spm->nodemask = spm_xml_content(nodemask);
     if (nodemask && !spm_cpuset_is_valid(spm->nodemask))
         spm_memory_fault(faults, nodemask,
                          "is '%s'; it must be a set of host NUMA nodes such as '0' or '0-1,3'",
                          spm->nodemask);
-
-    if (path && pagesize)
-        spm_memory_fault(faults, pagesize, "cannot be combined with <path>");
-    if (path && nodemask)
-        spm_memory_fault(faults, nodemask, "cannot be combined with <path>");
-    if (alignsize && !path)
-        spm_memory_fault(faults, alignsize, "requires a <path>");
-    if (pmem && !path)
-        spm_memory_fault(faults, pmem, "requires a <path>");
+    spm_memory_check_source(source, faults);
 }
 
 static void
@@ -379,6 +452,7 @@ spm_memory_def_free(gpointer data)
 
     g_free(spm->nodemask);
     g_free(spm->path);
+    g_free(spm->pool);
     g_free(spm->alias);
     g_free(spm);
 }

@@ -5,6 +5,13 @@
 
 #include "spm_domain_conf.h"
 
+/* The folder of the links from domains to the devices of pools. It is in /dev so that libvirt makes the link
+ * and its device in the private /dev of an emulator. */
+#define SPM_POOL_LINKS "/dev/libvirt-spm/"
+
+gboolean spm_memory_is_pool_name(const char *name);
+char *spm_memory_pool_link(const char *pool, const char *domain, const char *alias);
+gboolean spm_memory_pool_of_link(const char *path, char **pool);
 gboolean spm_memory_node_is_spm(xmlNodePtr node);
 SpmMemoryDef *spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults);
 void spm_memory_def_free(gpointer data);

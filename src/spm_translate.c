@@ -10,6 +10,7 @@
  *   in:   <memory model='spm'>      ->  <memory model='dimm'>, or 'nvdimm' when its source has a path,
  *                                       and an override of "driver" that removes "slot"
  *         target/address/@base      ->  <address type='dimm' base=...>
+ *         source/pool               ->  <path> of a link, which a start lets lead to a device of the pool
  *         maxMemory/@slots          +   one per carrier; carriers get the highest slots, so that the user's
  *                                       own DIMMs keep theirs
  *   out:  the reverse. A carrier is recognized by its override; nothing is stored anywhere else.
@@ -276,7 +277,8 @@ spm_translate_unmake_carrier(xmlNodePtr memory)
 {
     xmlNodePtr address = spm_xml_first(memory, NULL, "address");
     xmlNodePtr target = spm_xml_first(memory, NULL, "target");
-    g_autofree char *base = spm_xml_attr(address, "base");
+    xmlNodePtr path = spm_xml_find(memory, "source/path");
+    g_autofree char *base = spm_xml_attr(address, "base"), *link = spm_xml_content(path), *pool = NULL;
     guint64 number;
 
     spm_xml_set_attr(memory, "model", "spm");
@@ -288,6 +290,10 @@ spm_translate_unmake_carrier(xmlNodePtr memory)
     }
     if (address)
         spm_xml_remove(address);
+    if (spm_memory_pool_of_link(link, &pool)) {
+        xmlNodeSetName(path, BAD_CAST "pool");
+        spm_xml_set_content(path, "%s", pool);
+    }
 }
 
 /* The override that makes @memory a carrier, and its device, or NULL when it is not a carrier. */

@@ -35,8 +35,10 @@ class Document:
         return name, {"unit": unit} if unit else {}, [str(kib // scale)]
 
     def source(self):
-        if self.chance(0.3):
-            children = [("path", {}, [self.pick("/dev/dax0.0", "/a", "/var/lib/a & b", "/x'y\"z", "relative"
+        if self.chance(0.4):
+            children = [("pool", {}, [self.pick("hbm", "b-2", "a_b", "a/b" if self.chance(0.1) else "c")])]
+            if self.chance(0.75):
+                children = [("path", {}, [self.pick("/dev/dax0.0", "/a", "/var/lib/a & b", "/x'y\"z", "relative"
                                                 if self.chance(0.1) else "/b")])]
             if self.chance(0.4):
                 children.append(self.size("alignsize", self.pick(4, 2048, GIB)))
