@@ -72,12 +72,23 @@ run_libvirt_tests() {
     [[ $(wc -l <"$1") == "${#libvirt_tests[@]}" ]] || die "not all of ${libvirt_tests[*]} were run"
 }
 
-# compare_libvirt_totals SUBJECT: no test lost a case.
+# check_libvirt_style FILE: run syntax-check, and write the names of the rules that fail into FILE. One does without
+# the series: sc_po_check wants files that only a build of all drivers makes.
+check_libvirt_style() {
+    run_logged "running libvirt's syntax-check" "$work/style.log" \
+        sh -c '"$@" || true' sh meson test -C "$work/build" --no-rebuild --suite syntax-check -t 10
+    grep -q '^Ok: ' "$work/style.log" || die "libvirt's syntax-check did not run"
+    sed -nE 's,^.*syntax-check / ([^ ]+) +(FAIL|TIMEOUT|ERROR) .*,\1,p' "$work/style.log" | sort >"$1"
+}
+
+# compare_libvirt_totals SUBJECT: no test lost a case, and no rule of syntax-check fails that passed.
 compare_libvirt_totals() {
-    local name before after
+    local name before after new
     while read -r name before after; do
         ((after >= before)) || die "$1: $name has $after cases, without the series $before"
     done < <(join "$work/totals-base" "$work/totals")
+    new=$(comm -13 "$work/style-base" "$work/style")
+    [[ -z $new ]] || die "$1: syntax-check fails: $new"
 }
 
 check_libvirt() {
@@ -101,11 +112,13 @@ check_libvirt() {
         --prefix="$work/prefix" -Doptimization=0 -Dtests=enabled $(libvirt_configure_options)
     build_libvirt_tests "building libvirt without the series"
     run_libvirt_tests "$work/totals-base"
+    check_libvirt_style "$work/style-base"
     for commit in $(git_in "$work/tree" rev-list --reverse base..series); do
         git_in "$work/tree" checkout -q "$commit"
         subject=$(git_in "$work/tree" log -1 --format=%s)
         build_libvirt_tests "building up to: $subject"
         run_libvirt_tests "$work/totals"
+        check_libvirt_style "$work/style"
         compare_libvirt_totals "$subject"
     done
     say "libvirt: every patch builds and passes the tests; cases without the series, and with it:"
