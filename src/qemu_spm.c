@@ -260,8 +260,7 @@ spm_qemu_argv(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     GPtrArray *argv = g_ptr_array_new();
 
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         SpmBackend backend;
 
         spm_argv_backend_init(&backend, def, spm, options);

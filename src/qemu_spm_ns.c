@@ -381,8 +381,7 @@ spm_qemu_override_settings(const SpmQemuOverride *override)
     xmlNodePtr frontend = override ? override->frontend : NULL;
     g_autoptr(GPtrArray) nodes = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
 
-    for (guint i = 0; i < nodes->len; i++) {
-        xmlNodePtr node = g_ptr_array_index(nodes, i);
+    SPM_FOREACH(xmlNode, node, nodes) {
         SpmQemuSetting *setting = g_new0(SpmQemuSetting, 1);
 
         setting->name = spm_xml_attr(node, "name");

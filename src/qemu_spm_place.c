@@ -170,9 +170,7 @@ spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuOptions *options, const
 
     for (guint i = 0; i < def->spms->len; i++)
         fine &= spm_place_spm(&placing, g_ptr_array_index(def->spms, i));
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
-
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         /* libvirt refuses a device without a readable size */
         if (!spm_other_memory_is_epc(other) && other->size)
             fine &= spm_place_other(&placing, other);
@@ -184,9 +182,7 @@ spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuOptions *options, const
 static gboolean
 spm_place_needs_move(const SpmDomainDef *def, const SpmQemuWindow *window)
 {
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->has_base && !spm_qemu_window_holds(window, spm))
             return window->amd_moves;
     }
@@ -255,9 +251,7 @@ spm_qemu_place_validate(const SpmDomainDef *def, const SpmQemuOptions *options, 
     placed = spm_qemu_place_all(def, options, &window, others);
     if (!placed || !spm_place_find_room(&window, placed, highest, &base))
         return;
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->cell != highest)
             continue;
         spm_faults_add(

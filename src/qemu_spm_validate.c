@@ -75,17 +75,13 @@ spm_qemu_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
 static gboolean
 spm_qemu_validate_find_without_base(const SpmDomainDef *def, const char **model, unsigned int *line)
 {
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         *model = "spm";
         *line = spm->line;
         if (!spm->has_base)
             return TRUE;
     }
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
-
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         *model = other->model ? other->model : "";
         *line = other->line;
         if (!other->has_base && !spm_other_memory_is_epc(other))
@@ -104,9 +100,7 @@ spm_qemu_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
 
     if (!spm_qemu_validate_find_without_base(def, &model, &line))
         return;
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->has_base && !spm->faulty)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, spm->base_line,
@@ -136,8 +130,7 @@ spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
 
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         const SpmQemuOverride *override = spm_qemu_ns_override(def, spm->alias);
 
         for (gsize j = 0; override && j < G_N_ELEMENTS(ours); j++) {
@@ -156,8 +149,7 @@ spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 static void
 spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 {
-    for (guint i = 0; i < cell->extras->len; i++) {
-        const SpmCellExtra *extra = g_ptr_array_index(cell->extras, i);
+    SPM_FOREACH(const SpmCellExtra, extra, cell->extras) {
         g_autofree char *what = extra->element ? g_strdup_printf("<%s>", extra->name)
                                                : g_strdup_printf("the attribute '%s'", extra->name);
 
@@ -172,9 +164,7 @@ spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 static void
 spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
-    for (guint i = 0; i < def->references->len; i++) {
-        const SpmCellReference *reference = g_ptr_array_index(def->references, i);
-
+    SPM_FOREACH(const SpmCellReference, reference, def->references) {
         if (reference->cell >= stock_cells)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, reference->line,
@@ -183,9 +173,7 @@ spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaul
                 "libvirt",
                 reference->element, reference->attribute, reference->cell);
     }
-    for (guint i = 0; i < def->pages->len; i++) {
-        const SpmPageDef *page = g_ptr_array_index(def->pages, i);
-
+    SPM_FOREACH(const SpmPageDef, page, def->pages) {
         if (page->highest >= stock_cells)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, page->line,
@@ -272,9 +260,7 @@ spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
         return;
     spm_qemu_validate_machine(def, faults);
     spm_domain_def_validate(def, faults);
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         complete = complete && !spm->faulty;
         if (!spm->faulty)
             spm_qemu_validate_alignment(spm, faults);

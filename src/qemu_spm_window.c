@@ -155,9 +155,7 @@ spm_window_epc_size(const SpmDomainDef *def)
 {
     guint64 size = 0;
 
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
-
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         if (spm_other_memory_is_epc(other))
             size = MIN(size + spm_other_memory_region(other), SPM_ADDRESS_LIMIT);
     }
@@ -282,9 +280,7 @@ spm_qemu_window_validate(const SpmDomainDef *def, SpmFaults *faults)
     /* without any, the domain is wider than an address, which is for QEMU to refuse */
     if (windows->len == 0 || !spm_qemu_window_is_known(def))
         return;
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->has_base)
             spm_window_check_base(spm, windows, faults);
     }

@@ -241,9 +241,7 @@ spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
 const SpmCellDef *
 spm_domain_def_cell(const SpmDomainDef *def, unsigned int id)
 {
-    for (guint i = 0; i < def->cells->len; i++) {
-        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-
+    SPM_FOREACH(const SpmCellDef, cell, def->cells) {
         if (cell->id == id)
             return cell;
     }
@@ -450,8 +448,7 @@ spm_domain_check_counts(const GPtrArray *spms, const GPtrArray *memories, const 
 static void
 spm_domain_parse_memories(SpmDomainDef *def, const GPtrArray *memories, SpmFaults *faults)
 {
-    for (guint i = 0; i < memories->len; i++) {
-        xmlNodePtr node = g_ptr_array_index(memories, i);
+    SPM_FOREACH(xmlNode, node, memories) {
         SpmMemoryDef *spm;
 
         if (!spm_memory_node_is_spm(node)) {
@@ -548,8 +545,7 @@ spm_domain_parse_aliases(SpmDomainDef *def)
     g_autoptr(GPtrArray) devices = spm_xml_find_all(def->root, "devices/*");
     guint next = 0;
 
-    for (guint i = 0; i < devices->len; i++) {
-        xmlNodePtr device = g_ptr_array_index(devices, i);
+    SPM_FOREACH(xmlNode, device, devices) {
         const SpmMemoryDef *spm = next < def->spms->len ? g_ptr_array_index(def->spms, next) : NULL;
         gboolean is_spm = spm && spm->node == device;
 
@@ -687,12 +683,12 @@ spm_domain_def_total(const SpmDomainDef *def)
 {
     guint64 total = 0;
 
-    for (guint i = 0; i < def->cells->len; i++)
-        total += MIN(((SpmCellDef *)g_ptr_array_index(def->cells, i))->memory, SPM_KIB_MAX - total);
-    for (guint i = 0; i < def->spms->len; i++)
-        total += MIN(((SpmMemoryDef *)g_ptr_array_index(def->spms, i))->size, SPM_KIB_MAX - total);
-    for (guint i = 0; i < def->others->len; i++)
-        total += MIN(((SpmOtherMemoryDef *)g_ptr_array_index(def->others, i))->size, SPM_KIB_MAX - total);
+    SPM_FOREACH(const SpmCellDef, cell, def->cells)
+        total += MIN(cell->memory, SPM_KIB_MAX - total);
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms)
+        total += MIN(spm->size, SPM_KIB_MAX - total);
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others)
+        total += MIN(other->size, SPM_KIB_MAX - total);
     return total;
 }
 

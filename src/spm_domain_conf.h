@@ -10,6 +10,7 @@
 #include <libxml/tree.h>
 
 #include "spm_error.h"
+#include "spm_list.h"
 #include "spm_number.h"
 
 /* The widest physical address of x86 (Intel SDM, 3A, 4.1.4; AMD APM, 2, 5.3). */

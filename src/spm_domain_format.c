@@ -69,9 +69,7 @@ spm_format_order(SpmDomainDef *def)
     if (def->others->len == 0)
         return;
     first = g_ptr_array_index(def->others, 0);
-    for (guint i = 0; i < def->spms->len; i++) {
-        const SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->late)
             spm_xml_move_before(first->node, spm->node);
     }
@@ -119,9 +117,7 @@ spm_format_max_memory(const SpmDomainDef *def)
 static void
 spm_format_cells(const SpmDomainDef *def)
 {
-    for (guint i = 0; i < def->cells->len; i++) {
-        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-
+    SPM_FOREACH(const SpmCellDef, cell, def->cells) {
         while (cell->bare && cell->node->properties)
             xmlRemoveProp(cell->node->properties);
         if (!xmlHasProp(cell->node, BAD_CAST "id"))
@@ -172,9 +168,6 @@ spm_domain_def_format(SpmDomainDef *def)
     if (def->spms->len == 0)
         return;
     spm_domain_def_format_domain(def);
-    for (guint i = 0; i < def->spms->len; i++) {
-        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(SpmMemoryDef, spm, def->spms)
         spm_memory_def_replace(spm, spm_memory_def_format(spm, "spm"));
-    }
 }

@@ -10,9 +10,7 @@ spm_post_parse_aliases(SpmDomainDef *def)
 {
     unsigned int number = 0;
 
-    for (guint i = 0; i < def->spms->len; i++) {
-        SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
-
+    SPM_FOREACH(SpmMemoryDef, spm, def->spms) {
         while (!spm->alias) {
             g_autofree char *alias = g_strdup_printf("ua-spm%u", number++);
 

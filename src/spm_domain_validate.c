@@ -77,9 +77,7 @@ spm_validate_numa(const SpmDomainDef *def, SpmFaults *faults)
 static void
 spm_validate_shared_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *faults)
 {
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
-
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         if (other->cell == (gint64)spm->cell)
             spm_validate_refuse(
                 faults, spm->cell_line,
@@ -202,8 +200,7 @@ spm_validate_placement(const SpmDomainDef *def, guint index, SpmFaults *faults)
         if (other->has_base && !other->faulty)
             spm_validate_pair(spm, &range, TRUE, faults);
     }
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         const SpmRange range = { spm_validate_model(other), other->line, other->base, other->size };
 
         if (other->has_base)

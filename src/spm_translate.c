@@ -395,8 +395,7 @@ spm_translate_make_spm(xmlNodePtr domain)
     gboolean left_out = FALSE;
     guint carriers = 0;
 
-    for (guint i = 0; i < memories->len; i++) {
-        xmlNodePtr memory = g_ptr_array_index(memories, i);
+    SPM_FOREACH(xmlNode, memory, memories) {
         const char *device;
         SpmQemuOverride *override = spm_translate_find_carrier_override(memory, overrides, &device);
 
@@ -620,8 +619,7 @@ spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
     g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
-    for (guint i = 0; i < memories->len; i++) {
-        xmlNodePtr memory = g_ptr_array_index(memories, i);
+    SPM_FOREACH(xmlNode, memory, memories) {
         g_autofree char *name = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
         const char *device;
 

@@ -148,8 +148,7 @@ spm_doctor_examine_uefi(SpmExam *exam)
     g_autoptr(GPtrArray) images = spm_firmware_described("uefi", dirs);
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (guint i = 0; i < images->len; i++) {
-        char *image = g_ptr_array_index(images, i);
+    SPM_FOREACH(char, image, images) {
         g_autofree char *path = spm_exam_path(exam, image);
 
         if (g_hash_table_add(seen, image))

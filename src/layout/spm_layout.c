@@ -53,8 +53,7 @@ spm_layout_add_ram(SpmLayout *layout, const SpmDomainDef *def, guint64 from, gui
 {
     guint64 start = 0;
 
-    for (guint i = 0; i < def->cells->len; i++) {
-        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+    SPM_FOREACH(const SpmCellDef, cell, def->cells) {
         guint64 end = start + spm_cell_def_region(cell);
 
         if (start < to && end > from)
@@ -80,8 +79,7 @@ spm_layout_add_all_ram(SpmLayout *layout, const SpmDomainDef *def, const SpmQemu
 static void
 spm_layout_add_epc(SpmLayout *layout, const SpmDomainDef *def)
 {
-    for (guint i = 0; i < def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(def->others, i);
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         const SpmRegion *last = g_ptr_array_index(layout->regions, layout->regions->len - 1);
         SpmRegion *region;
 
