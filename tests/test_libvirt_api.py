@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from programs import ROOT, run
-from symbols import INTERPOSED, TABLE
+from symbols import INTERPOSED, TABLE, wrappers
 
 # What takes XML of another kind, or none, and why domain XML cannot be in it.
 TAKES_OTHER = {
@@ -139,9 +139,7 @@ def is_xml(argument):
 
 def guarded():
     """The functions whose wrapper asks whether the contents of SPM move, by the source."""
-    text = "".join(path.read_text() for path in sorted((ROOT / "src/preload").glob("wrap_*.c")))
-    bodies = re.findall(r"^SPM_EXPORT [^\n]*\n(vir\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S)
-    return [name for name, body in bodies if re.search(r"\bspm_contents_move\w*\(", body)]
+    return [name for name, body in wrappers().items() if re.search(r"\bspm_contents_move\w*\(", body)]
 
 
 def touches_state(function):

@@ -49,10 +49,6 @@ spm_plugin_resolve_all(void *handle)
 #define SPM_CALLED(type, name, parameters) SPM_RESOLVE(name, TRUE)
 #define SPM_OPTIONAL(type, name, parameters) SPM_RESOLVE(name, FALSE)
 #include "symbols.h"
-#undef SPM_INTERPOSED
-#undef SPM_INTERPOSED_OPTIONAL
-#undef SPM_CALLED
-#undef SPM_OPTIONAL
 #undef SPM_RESOLVE
 }
 
@@ -108,10 +104,6 @@ spm_plugin_log_armed(unsigned long version)
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
-#undef SPM_INTERPOSED
-#undef SPM_INTERPOSED_OPTIONAL
-#undef SPM_CALLED
-#undef SPM_OPTIONAL
     fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %s%s\n", count, name,
             version > SPM_LIBVIRT_NEWEST ? ", which is newer than any it was tested with" : "");
 }

@@ -12,6 +12,28 @@
 
 #define SPM_EXPORT __attribute__((visibility("default")))
 
+/**
+ * SPM_WRAPPER:
+ * @allowed: FALSE, with libvirt's error set, when libvirt's own function must not be called
+ * @failure: what is returned then
+ * @...: the arguments for libvirt's own function
+ *
+ * Defines the wrapper of a function of libvirt's. SPM_WRAPPER_WITH() also declares variables, which @allowed
+ * and the arguments may use.
+ */
+#define SPM_WRAPPER(...) SPM_WRAPPER_WITH(, __VA_ARGS__)
+#define SPM_WRAPPER_WITH(variables, type, name, parameters, allowed, failure, ...)                           \
+    SPM_EXPORT type name parameters                                                                          \
+    {                                                                                                        \
+        variables;                                                                                           \
+        return (allowed) ? spm_libvirt()->name(__VA_ARGS__) : (failure);                                     \
+    }
+#define SPM_LIVE g_auto(SpmLive) live = { .domain = domain }
+#define SPM_INCOMING g_auto(SpmIncoming) incoming = { .xml = xml }
+#define SPM_LIVE_INCOMING                                                                                    \
+    SPM_LIVE;                                                                                                \
+    SPM_INCOMING
+
 /* libvirt's virErrorLogPriorityFunc, which no header that is installed declares. */
 typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
 
@@ -21,10 +43,6 @@ typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
-#undef SPM_INTERPOSED
-#undef SPM_INTERPOSED_OPTIONAL
-#undef SPM_CALLED
-#undef SPM_OPTIONAL
 
 typedef struct {
     gboolean armed; /* every symbol that is needed was found */
@@ -34,10 +52,6 @@ typedef struct {
 #define SPM_CALLED SPM_INTERPOSED
 #define SPM_OPTIONAL SPM_INTERPOSED
 #include "symbols.h"
-#undef SPM_INTERPOSED
-#undef SPM_INTERPOSED_OPTIONAL
-#undef SPM_CALLED
-#undef SPM_OPTIONAL
 } SpmLibvirt;
 
 const SpmLibvirt *spm_libvirt(void);

@@ -5,7 +5,7 @@
  *   SPM_INTERPOSED(type, name, parameters)  exported by the plugin in place of libvirt's
  *   SPM_CALLED(type, name, parameters)      called only; all of these and of those above must be there
  *   SPM_INTERPOSED_OPTIONAL(...), SPM_OPTIONAL(...)  the same, of functions that libvirt may lack
- * No include guard, for that reason.
+ * They are undefined at the end. No include guard, for that reason.
  *
  * Whatever takes a document, starts or saves a domain, or changes a device passes the gate (gate.c) before
  * the plugin does anything for it. What gives a document is called first, and libvirt has then let the
@@ -143,3 +143,8 @@ SPM_CALLED(void, virReportErrorHelper,
            (int domain, int code, const char *file, const char *function, size_t line, const char *format,
             ...))
 SPM_OPTIONAL(void, virDispatchError, (virConnectPtr conn))
+
+#undef SPM_INTERPOSED
+#undef SPM_INTERPOSED_OPTIONAL
+#undef SPM_CALLED
+#undef SPM_OPTIONAL

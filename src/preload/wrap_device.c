@@ -27,61 +27,41 @@ spm_device_is_spm(const char *xml)
     return root && spm_xml_is(root, NULL, "memory") && spm_memory_node_is_spm(root);
 }
 
-static int
+/* Returns FALSE. */
+static gboolean
 spm_device_refuse(virDomainPtr domain)
 {
-    spm_report(
-        spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED,
-        "<memory model='spm'> cannot be attached, updated or detached on its own, because a guest keeps it "
-        "from "
-        "boot to shutdown; change the domain's definition (virsh edit, or virt-xml --edit), and restart the "
-        "domain if it is running");
-    return -1;
+    spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED,
+               "<memory model='spm'> cannot be attached, updated or detached on its own, because a guest "
+               "keeps it from boot to shutdown; change the domain's definition (virsh edit, or virt-xml "
+               "--edit), and restart the domain if it is running");
+    return FALSE;
 }
 
-/* Whether the plugin is to refuse the device, and libvirt is not to see it. */
+/* Refuses the device if it is SPM. */
 static gboolean
-spm_device_is_refused(virDomainPtr domain, const char *xml)
+spm_device_may(virDomainPtr domain, const char *xml)
 {
     SpmQemuOptions options;
+    gboolean refused = spm_concerns(spm_connection(domain), xml, &options) && spm_device_is_spm(xml);
 
-    return spm_concerns(spm_connection(domain), xml, &options) && spm_device_is_spm(xml);
+    return !refused || spm_device_refuse(domain);
 }
 
-SPM_EXPORT int
-virDomainAttachDevice(virDomainPtr domain, const char *xml)
-{
-    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
-                                              : spm_libvirt()->virDomainAttachDevice(domain, xml);
-}
+SPM_WRAPPER(int, virDomainAttachDevice, (virDomainPtr domain, const char *xml), spm_device_may(domain, xml),
+            -1, domain, xml)
 
-SPM_EXPORT int
-virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
-                                              : spm_libvirt()->virDomainAttachDeviceFlags(domain, xml, flags);
-}
+SPM_WRAPPER(int, virDomainAttachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags),
+            spm_device_may(domain, xml), -1, domain, xml, flags)
 
-SPM_EXPORT int
-virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
-                                              : spm_libvirt()->virDomainUpdateDeviceFlags(domain, xml, flags);
-}
+SPM_WRAPPER(int, virDomainUpdateDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags),
+            spm_device_may(domain, xml), -1, domain, xml, flags)
 
-SPM_EXPORT int
-virDomainDetachDevice(virDomainPtr domain, const char *xml)
-{
-    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
-                                              : spm_libvirt()->virDomainDetachDevice(domain, xml);
-}
+SPM_WRAPPER(int, virDomainDetachDevice, (virDomainPtr domain, const char *xml), spm_device_may(domain, xml),
+            -1, domain, xml)
 
-SPM_EXPORT int
-virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    return spm_device_is_refused(domain, xml) ? spm_device_refuse(domain)
-                                              : spm_libvirt()->virDomainDetachDeviceFlags(domain, xml, flags);
-}
+SPM_WRAPPER(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags),
+            spm_device_may(domain, xml), -1, domain, xml, flags)
 
 /* Whether one of the carriers of a domain has the alias; @flags say which of the domain's two documents is
  * meant. */
@@ -95,16 +75,18 @@ spm_device_has_carrier(virDomainPtr domain, const char *alias, unsigned int flag
     return doc && spm_translate_has_carrier(doc, alias);
 }
 
-SPM_EXPORT int
-virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned int flags)
+/* Refuses to detach SPM, which has only aliases of the user's own. */
+static gboolean
+spm_device_alias_may(virDomainPtr domain, const char *alias)
 {
     SpmQemuOptions options;
+    gboolean refused = alias && g_str_has_prefix(alias, "ua-") &&
+                       spm_options(spm_connection(domain), &options) && spm_gate(spm_connection(domain)) &&
+                       (spm_device_has_carrier(domain, alias, 0) ||
+                        spm_device_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE));
 
-    /* only aliases of the user's own can be those of SPM */
-    if (alias && g_str_has_prefix(alias, "ua-") && spm_options(spm_connection(domain), &options) &&
-        spm_gate(spm_connection(domain)) &&
-        (spm_device_has_carrier(domain, alias, 0) ||
-         spm_device_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE)))
-        return spm_device_refuse(domain);
-    return spm_libvirt()->virDomainDetachDeviceAlias(domain, alias, flags);
+    return !refused || spm_device_refuse(domain);
 }
+
+SPM_WRAPPER(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags),
+            spm_device_alias_may(domain, alias), -1, domain, alias, flags)

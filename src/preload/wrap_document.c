@@ -3,58 +3,34 @@
 
 #include "plugin.h"
 
-SPM_EXPORT virDomainPtr
-virDomainDefineXML(virConnectPtr conn, const char *xml)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+/* For a document from @conn. */
+#define SPM_CONN_WRAPPER(type, name, parameters, failure, ...)                                               \
+    SPM_WRAPPER_WITH(SPM_INCOMING, type, name, parameters, spm_in(conn, &incoming), failure, __VA_ARGS__)
 
-    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainDefineXML(conn, incoming.xml) : NULL;
-}
+/* For a document that is saved or sent with the contents of @domain. */
+#define SPM_LIVE_WRAPPER(type, name, parameters, failure, ...)                                               \
+    SPM_WRAPPER_WITH(SPM_LIVE_INCOMING, type, name, parameters,                                              \
+                     spm_contents_move(&live) && spm_in_domain(&live, &incoming), failure, __VA_ARGS__)
 
-SPM_EXPORT virDomainPtr
-virDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_CONN_WRAPPER(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml), NULL, conn,
+                 incoming.xml)
 
-    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainDefineXMLFlags(conn, incoming.xml, flags) : NULL;
-}
+SPM_CONN_WRAPPER(virDomainPtr, virDomainDefineXMLFlags,
+                 (virConnectPtr conn, const char *xml, unsigned int flags), NULL, conn, incoming.xml, flags)
 
-SPM_EXPORT virDomainPtr
-virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_CONN_WRAPPER(virDomainPtr, virDomainCreateXML, (virConnectPtr conn, const char *xml, unsigned int flags),
+                 NULL, conn, incoming.xml, flags)
 
-    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainCreateXML(conn, incoming.xml, flags) : NULL;
-}
+SPM_CONN_WRAPPER(virDomainPtr, virDomainCreateXMLWithFiles,
+                 (virConnectPtr conn, const char *xml, unsigned int nfiles, int *files, unsigned int flags),
+                 NULL, conn, incoming.xml, nfiles, files, flags)
 
-SPM_EXPORT virDomainPtr
-virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xml, unsigned int nfiles, int *files,
-                            unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_CONN_WRAPPER(virDomainPtr, virDomainCreateLinux,
+                 (virConnectPtr conn, const char *xml, unsigned int flags), NULL, conn, incoming.xml, flags)
 
-    return spm_in(conn, &incoming)
-               ? spm_libvirt()->virDomainCreateXMLWithFiles(conn, incoming.xml, nfiles, files, flags)
-               : NULL;
-}
-
-SPM_EXPORT virDomainPtr
-virDomainCreateLinux(virConnectPtr conn, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_in(conn, &incoming) ? spm_libvirt()->virDomainCreateLinux(conn, incoming.xml, flags) : NULL;
-}
-
-SPM_EXPORT char *
-virConnectDomainXMLToNative(virConnectPtr conn, const char *format, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_in(conn, &incoming)
-               ? spm_libvirt()->virConnectDomainXMLToNative(conn, format, incoming.xml, flags)
-               : NULL;
-}
+SPM_CONN_WRAPPER(char *, virConnectDomainXMLToNative,
+                 (virConnectPtr conn, const char *format, const char *xml, unsigned int flags), NULL, conn,
+                 format, incoming.xml, flags)
 
 SPM_EXPORT char *
 virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags)
@@ -91,46 +67,21 @@ virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int fl
                    spm_libvirt()->virDomainCheckpointGetXMLDesc(checkpoint, flags));
 }
 
-SPM_EXPORT int
-virDomainSaveImageDefineXML(virConnectPtr conn, const char *file, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_WRAPPER_WITH(SPM_INCOMING, int, virDomainSaveImageDefineXML,
+                 (virConnectPtr conn, const char *file, const char *xml, unsigned int flags),
+                 spm_in_image(conn, file, &incoming), -1, conn, file, incoming.xml, flags)
 
-    return spm_in_image(conn, file, &incoming)
-               ? spm_libvirt()->virDomainSaveImageDefineXML(conn, file, incoming.xml, flags)
-               : -1;
-}
+SPM_WRAPPER_WITH(SPM_INCOMING, int, virDomainManagedSaveDefineXML,
+                 (virDomainPtr domain, const char *xml, unsigned int flags),
+                 spm_in_managed_save(domain, &incoming), -1, domain, incoming.xml, flags)
 
-SPM_EXPORT int
-virDomainManagedSaveDefineXML(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_LIVE_WRAPPER(int, virDomainSaveFlags,
+                 (virDomainPtr domain, const char *file, const char *xml, unsigned int flags), -1, domain,
+                 file, incoming.xml, flags)
 
-    return spm_in_managed_save(domain, &incoming)
-               ? spm_libvirt()->virDomainManagedSaveDefineXML(domain, incoming.xml, flags)
-               : -1;
-}
-
-SPM_EXPORT int
-virDomainSaveFlags(virDomainPtr domain, const char *file, const char *xml, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
-               ? spm_libvirt()->virDomainSaveFlags(domain, file, incoming.xml, flags)
-               : -1;
-}
-
-SPM_EXPORT int
-virDomainRestoreFlags(virConnectPtr conn, const char *file, const char *xml, unsigned int flags)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_in_image(conn, file, &incoming)
-               ? spm_libvirt()->virDomainRestoreFlags(conn, file, incoming.xml, flags)
-               : -1;
-}
+SPM_WRAPPER_WITH(SPM_INCOMING, int, virDomainRestoreFlags,
+                 (virConnectPtr conn, const char *file, const char *xml, unsigned int flags),
+                 spm_in_image(conn, file, &incoming), -1, conn, file, incoming.xml, flags)
 
 static char *
 spm_document_read_snapshot(virDomainPtr domain, const char *name)
@@ -154,92 +105,42 @@ spm_document_read_checkpoint(virDomainPtr domain, const char *name)
     return xml;
 }
 
-SPM_EXPORT virDomainSnapshotPtr
-virDomainSnapshotCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_WRAPPER_WITH(SPM_LIVE_INCOMING, virDomainSnapshotPtr, virDomainSnapshotCreateXML,
+                 (virDomainPtr domain, const char *xml, unsigned int flags),
+                 spm_contents_move_in_snapshot(&live, &incoming, flags) &&
+                     spm_in_moment(&live, spm_document_read_snapshot, &incoming),
+                 NULL, domain, incoming.xml, flags)
 
-    return spm_contents_move_in_snapshot(&live, &incoming, flags) &&
-                   spm_in_moment(&live, spm_document_read_snapshot, &incoming)
-               ? spm_libvirt()->virDomainSnapshotCreateXML(domain, incoming.xml, flags)
-               : NULL;
-}
+SPM_WRAPPER_WITH(SPM_LIVE_INCOMING, virDomainCheckpointPtr, virDomainCheckpointCreateXML,
+                 (virDomainPtr domain, const char *xml, unsigned int flags),
+                 spm_in_moment(&live, spm_document_read_checkpoint, &incoming), NULL, domain, incoming.xml,
+                 flags)
 
-SPM_EXPORT virDomainCheckpointPtr
-virDomainCheckpointCreateXML(virDomainPtr domain, const char *xml, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_LIVE_WRAPPER(virDomainPtr, virDomainMigrate2,
+                 (virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags,
+                  const char *name, const char *uri, unsigned long bandwidth),
+                 NULL, domain, dest, incoming.xml, flags, name, uri, bandwidth)
 
-    return spm_in_moment(&live, spm_document_read_checkpoint, &incoming)
-               ? spm_libvirt()->virDomainCheckpointCreateXML(domain, incoming.xml, flags)
-               : NULL;
-}
+SPM_LIVE_WRAPPER(int, virDomainMigrateToURI2,
+                 (virDomainPtr domain, const char *dest, const char *uri, const char *xml,
+                  unsigned long flags, const char *name, unsigned long bandwidth),
+                 -1, domain, dest, uri, incoming.xml, flags, name, bandwidth)
 
-SPM_EXPORT virDomainPtr
-virDomainMigrate2(virDomainPtr domain, virConnectPtr dest, const char *xml, unsigned long flags,
-                  const char *name, const char *uri, unsigned long bandwidth)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
+SPM_LIVE_WRAPPER(char *, virDomainMigrateBegin3,
+                 (virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
+                  unsigned long flags, const char *name, unsigned long resource),
+                 NULL, domain, incoming.xml, cookie_out, cookie_out_size, flags, name, resource)
 
-    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
-               ? spm_libvirt()->virDomainMigrate2(domain, dest, incoming.xml, flags, name, uri, bandwidth)
-               : NULL;
-}
+SPM_CONN_WRAPPER(int, virDomainMigratePrepare3,
+                 (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
+                  int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
+                  const char *name, unsigned long resource, const char *xml),
+                 -1, conn, cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_in, uri_out, flags,
+                 name, resource, incoming.xml)
 
-SPM_EXPORT int
-virDomainMigrateToURI2(virDomainPtr domain, const char *dest, const char *uri, const char *xml,
-                       unsigned long flags, const char *name, unsigned long bandwidth)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
-               ? spm_libvirt()->virDomainMigrateToURI2(domain, dest, uri, incoming.xml, flags, name,
-                                                       bandwidth)
-               : -1;
-}
-
-SPM_EXPORT char *
-virDomainMigrateBegin3(virDomainPtr domain, const char *xml, char **cookie_out, int *cookie_out_size,
-                       unsigned long flags, const char *name, unsigned long resource)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
-               ? spm_libvirt()->virDomainMigrateBegin3(domain, incoming.xml, cookie_out, cookie_out_size,
-                                                       flags, name, resource)
-               : NULL;
-}
-
-SPM_EXPORT int
-virDomainMigratePrepare3(virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
-                         int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
-                         const char *name, unsigned long resource, const char *xml)
-{
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_in(conn, &incoming)
-               ? spm_libvirt()->virDomainMigratePrepare3(conn, cookie_in, cookie_in_size, cookie_out,
-                                                         cookie_out_size, uri_in, uri_out, flags, name,
-                                                         resource, incoming.xml)
-               : -1;
-}
-
-SPM_EXPORT int
-virDomainMigratePerform3(virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,
-                         char **cookie_out, int *cookie_out_size, const char *dest, const char *uri,
-                         unsigned long flags, const char *name, unsigned long resource)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmIncoming) incoming = { .xml = xml };
-
-    return spm_contents_move(&live) && spm_in_domain(&live, &incoming)
-               ? spm_libvirt()->virDomainMigratePerform3(domain, incoming.xml, cookie_in, cookie_in_size,
-                                                         cookie_out, cookie_out_size, dest, uri, flags, name,
-                                                         resource)
-               : -1;
-}
+SPM_LIVE_WRAPPER(int, virDomainMigratePerform3,
+                 (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,
+                  char **cookie_out, int *cookie_out_size, const char *dest, const char *uri,
+                  unsigned long flags, const char *name, unsigned long resource),
+                 -1, domain, incoming.xml, cookie_in, cookie_in_size, cookie_out, cookie_out_size, dest, uri,
+                 flags, name, resource)

@@ -86,17 +86,21 @@ spm_param_text(virTypedParameterPtr params, int nparams, const char *name)
     return NULL;
 }
 
-SPM_EXPORT int
-virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmParams) stock = { 0 };
+#define SPM_STOCK g_auto(SpmParams) stock = { 0 }
+#define SPM_LIVE_STOCK                                                                                       \
+    SPM_LIVE;                                                                                                \
+    SPM_STOCK
 
-    return spm_contents_move(&live) &&
-                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainSaveParams(domain, params, nparams, flags)
-               : -1;
-}
+/* For documents that are saved or sent with the contents of @domain. */
+#define SPM_LIVE_WRAPPER(type, name, parameters, failure, ...)                                               \
+    SPM_WRAPPER_WITH(SPM_LIVE_STOCK, type, name, parameters,                                                 \
+                     spm_contents_move(&live) &&                                                             \
+                         spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock),       \
+                     failure, __VA_ARGS__)
+
+SPM_LIVE_WRAPPER(int, virDomainSaveParams,
+                 (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags), -1,
+                 domain, params, nparams, flags)
 
 SPM_EXPORT int
 virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags)
@@ -109,72 +113,31 @@ virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int npar
                : -1;
 }
 
-SPM_EXPORT virDomainPtr
-virDomainMigrate3(virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
-                  unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmParams) stock = { 0 };
+SPM_LIVE_WRAPPER(virDomainPtr, virDomainMigrate3,
+                 (virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
+                  unsigned int flags),
+                 NULL, domain, dest, params, nparams, flags)
 
-    return spm_contents_move(&live) &&
-                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainMigrate3(domain, dest, params, nparams, flags)
-               : NULL;
-}
+SPM_LIVE_WRAPPER(int, virDomainMigrateToURI3,
+                 (virDomainPtr domain, const char *dest, virTypedParameterPtr params, unsigned int nparams,
+                  unsigned int flags),
+                 -1, domain, dest, params, nparams, flags)
 
-SPM_EXPORT int
-virDomainMigrateToURI3(virDomainPtr domain, const char *dest, virTypedParameterPtr params,
-                       unsigned int nparams, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmParams) stock = { 0 };
+SPM_LIVE_WRAPPER(char *, virDomainMigrateBegin3Params,
+                 (virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
+                  int *cookie_out_size, unsigned int flags),
+                 NULL, domain, params, nparams, cookie_out, cookie_out_size, flags)
 
-    return spm_contents_move(&live) &&
-                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainMigrateToURI3(domain, dest, params, nparams, flags)
-               : -1;
-}
+SPM_WRAPPER_WITH(SPM_STOCK, int, virDomainMigratePrepare3Params,
+                 (virConnectPtr conn, virTypedParameterPtr params, int nparams, const char *cookie_in,
+                  int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out,
+                  unsigned int flags),
+                 spm_params_in(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock), -1, conn,
+                 params, nparams, cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_out, flags)
 
-SPM_EXPORT char *
-virDomainMigrateBegin3Params(virDomainPtr domain, virTypedParameterPtr params, int nparams, char **cookie_out,
-                             int *cookie_out_size, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmParams) stock = { 0 };
-
-    return spm_contents_move(&live) &&
-                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainMigrateBegin3Params(domain, params, nparams, cookie_out,
-                                                             cookie_out_size, flags)
-               : NULL;
-}
-
-SPM_EXPORT int
-virDomainMigratePrepare3Params(virConnectPtr conn, virTypedParameterPtr params, int nparams,
-                               const char *cookie_in, int cookie_in_size, char **cookie_out,
-                               int *cookie_out_size, char **uri_out, unsigned int flags)
-{
-    g_auto(SpmParams) stock = { 0 };
-
-    return spm_params_in(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainMigratePrepare3Params(conn, params, nparams, cookie_in,
-                                                               cookie_in_size, cookie_out, cookie_out_size,
-                                                               uri_out, flags)
-               : -1;
-}
-
-SPM_EXPORT int
-virDomainMigratePerform3Params(virDomainPtr domain, const char *dest, virTypedParameterPtr params,
-                               int nparams, const char *cookie_in, int cookie_in_size, char **cookie_out,
-                               int *cookie_out_size, unsigned int flags)
-{
-    g_auto(SpmLive) live = { .domain = domain };
-    g_auto(SpmParams) stock = { 0 };
-
-    return spm_contents_move(&live) &&
-                   spm_params_in(&(SpmSubject){ .live = &live }, &params, (int)nparams, &stock)
-               ? spm_libvirt()->virDomainMigratePerform3Params(domain, dest, params, nparams, cookie_in,
-                                                               cookie_in_size, cookie_out, cookie_out_size,
-                                                               flags)
-               : -1;
-}
+SPM_LIVE_WRAPPER(int, virDomainMigratePerform3Params,
+                 (virDomainPtr domain, const char *dest, virTypedParameterPtr params, int nparams,
+                  const char *cookie_in, int cookie_in_size, char **cookie_out, int *cookie_out_size,
+                  unsigned int flags),
+                 -1, domain, dest, params, nparams, cookie_in, cookie_in_size, cookie_out, cookie_out_size,
+                 flags)

@@ -11,59 +11,33 @@ spm_contents_move_from(virDomainPtr domain)
     return spm_contents_move(&live);
 }
 
-SPM_EXPORT int
-virDomainSave(virDomainPtr domain, const char *file)
-{
-    return spm_contents_move_from(domain) ? spm_libvirt()->virDomainSave(domain, file) : -1;
-}
+SPM_WRAPPER(int, virDomainSave, (virDomainPtr domain, const char *file), spm_contents_move_from(domain), -1,
+            domain, file)
 
-SPM_EXPORT int
-virDomainManagedSave(virDomainPtr domain, unsigned int flags)
-{
-    return spm_contents_move_from(domain) ? spm_libvirt()->virDomainManagedSave(domain, flags) : -1;
-}
+SPM_WRAPPER(int, virDomainManagedSave, (virDomainPtr domain, unsigned int flags),
+            spm_contents_move_from(domain), -1, domain, flags)
 
 /* A dump of the memory alone is not written by migration, and has the whole of it. */
-SPM_EXPORT int
-virDomainCoreDump(virDomainPtr domain, const char *to, unsigned int flags)
-{
-    return flags & VIR_DUMP_MEMORY_ONLY || spm_contents_move_from(domain)
-               ? spm_libvirt()->virDomainCoreDump(domain, to, flags)
-               : -1;
-}
+SPM_WRAPPER(int, virDomainCoreDump, (virDomainPtr domain, const char *to, unsigned int flags),
+            (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move_from(domain), -1, domain, to, flags)
 
-SPM_EXPORT int
-virDomainCoreDumpWithFormat(virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags)
-{
-    return flags & VIR_DUMP_MEMORY_ONLY || spm_contents_move_from(domain)
-               ? spm_libvirt()->virDomainCoreDumpWithFormat(domain, to, dumpformat, flags)
-               : -1;
-}
+SPM_WRAPPER(int, virDomainCoreDumpWithFormat,
+            (virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags),
+            (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move_from(domain), -1, domain, to, dumpformat,
+            flags)
 
-SPM_EXPORT virDomainPtr
-virDomainMigrate(virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name,
-                 const char *uri, unsigned long bandwidth)
-{
-    return spm_contents_move_from(domain)
-               ? spm_libvirt()->virDomainMigrate(domain, dest, flags, name, uri, bandwidth)
-               : NULL;
-}
+SPM_WRAPPER(virDomainPtr, virDomainMigrate,
+            (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name, const char *uri,
+             unsigned long bandwidth),
+            spm_contents_move_from(domain), NULL, domain, dest, flags, name, uri, bandwidth)
 
-SPM_EXPORT int
-virDomainMigrateToURI(virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
-                      unsigned long bandwidth)
-{
-    return spm_contents_move_from(domain)
-               ? spm_libvirt()->virDomainMigrateToURI(domain, dest, flags, name, bandwidth)
-               : -1;
-}
+SPM_WRAPPER(int, virDomainMigrateToURI,
+            (virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
+             unsigned long bandwidth),
+            spm_contents_move_from(domain), -1, domain, dest, flags, name, bandwidth)
 
 /* The protocols before the third, which no client of today speaks, and QEMU's driver still does. */
-SPM_EXPORT int
-virDomainMigratePerform(virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
-                        unsigned long flags, const char *name, unsigned long resource)
-{
-    return spm_contents_move_from(domain) ? spm_libvirt()->virDomainMigratePerform(
-                                                domain, cookie_in, cookie_in_size, uri, flags, name, resource)
-                                          : -1;
-}
+SPM_WRAPPER(int, virDomainMigratePerform,
+            (virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
+             unsigned long flags, const char *name, unsigned long resource),
+            spm_contents_move_from(domain), -1, domain, cookie_in, cookie_in_size, uri, flags, name, resource)

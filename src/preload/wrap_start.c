@@ -172,22 +172,11 @@ spm_start_may(virDomainPtr domain, unsigned int flags)
     return spm_start_definition_starts(domain, &start);
 }
 
-SPM_EXPORT int
-virDomainCreate(virDomainPtr domain)
-{
-    return spm_start_may(domain, 0) ? spm_libvirt()->virDomainCreate(domain) : -1;
-}
+SPM_WRAPPER(int, virDomainCreate, (virDomainPtr domain), spm_start_may(domain, 0), -1, domain)
 
-SPM_EXPORT int
-virDomainCreateWithFlags(virDomainPtr domain, unsigned int flags)
-{
-    return spm_start_may(domain, flags) ? spm_libvirt()->virDomainCreateWithFlags(domain, flags) : -1;
-}
+SPM_WRAPPER(int, virDomainCreateWithFlags, (virDomainPtr domain, unsigned int flags),
+            spm_start_may(domain, flags), -1, domain, flags)
 
-SPM_EXPORT int
-virDomainCreateWithFiles(virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags)
-{
-    return spm_start_may(domain, flags)
-               ? spm_libvirt()->virDomainCreateWithFiles(domain, nfiles, files, flags)
-               : -1;
-}
+SPM_WRAPPER(int, virDomainCreateWithFiles,
+            (virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags),
+            spm_start_may(domain, flags), -1, domain, nfiles, files, flags)

@@ -15,10 +15,6 @@
 #define SPM_CALLED(type, name, parameters)
 #define SPM_OPTIONAL(type, name, parameters)
 #include "preload/symbols.h"
-#undef SPM_INTERPOSED
-#undef SPM_INTERPOSED_OPTIONAL
-#undef SPM_CALLED
-#undef SPM_OPTIONAL
 
 /**
  * Call:
