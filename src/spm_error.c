@@ -52,79 +52,45 @@ spm_faults_free(SpmFaults *faults)
 
 /* ---- messages ---- */
 
-/* FALSE for a character that could begin a line or change how the text around it is shown. */
-static gboolean
-spm_error_is_shown(gunichar character)
-{
-    switch (g_unichar_type(character)) {
-    case G_UNICODE_CONTROL:
-    case G_UNICODE_FORMAT:
-    case G_UNICODE_LINE_SEPARATOR:
-    case G_UNICODE_PARAGRAPH_SEPARATOR:
-        return FALSE;
-    default:
-        return TRUE;
-    }
-}
-
+/* Appends @text, cut to @characters. A character that could begin a line, or change how the text around it is
+ * shown, becomes '?', as does what is not UTF-8. */
 static void
 spm_error_append_text(GString *out, const char *text, guint characters)
 {
+    const guint hidden = 1U << G_UNICODE_CONTROL | 1U << G_UNICODE_FORMAT | 1U << G_UNICODE_LINE_SEPARATOR |
+                         1U << G_UNICODE_PARAGRAPH_SEPARATOR;
+
     for (; *text && characters; characters--) {
         gunichar character = g_utf8_get_char_validated(text, -1);
+        gboolean valid = character < (gunichar)-2;
+        gboolean shown = valid && !(1U << g_unichar_type(character) & hidden);
 
-        if (character == (gunichar)-1 || character == (gunichar)-2) {
-            g_string_append_c(out, '?');
-            text++;
-            continue;
-        }
-        if (spm_error_is_shown(character))
-            g_string_append_unichar(out, character);
-        else
-            g_string_append_c(out, '?');
-        text = g_utf8_next_char(text);
+        g_string_append_unichar(out, shown ? character : '?');
+        text = valid ? g_utf8_next_char(text) : text + 1;
     }
     if (*text)
         g_string_append(out, "...");
 }
 
-static guint64
-spm_error_take_number(guint longs, gboolean size, va_list *args)
-{
-    if (size)
-        return va_arg(*args, gsize);
-    if (longs > 1)
-        return va_arg(*args, unsigned long long);
-    return longs ? va_arg(*args, unsigned long) : va_arg(*args, unsigned int);
-}
-
 /* Appends the value of the conversion whose letters begin at @spec and which follows @before. Returns the
- * text after those letters. Messages need no other conversions. */
+ * text after those letters. */
 static const char *
 spm_error_append_value(GString *out, const char *spec, char before, va_list *args)
 {
     /* quoted text and the names of elements come from a document */
-    gboolean quoted = before == '\'' || before == '<';
-    guint longs = (guint)strspn(spec, "l");
-    gboolean size = *spec == 'z';
+    guint characters = before == '\'' || before == '<' ? SPM_QUOTED_CHARACTERS : SPM_TEXT_CHARACTERS;
+    gsize longs = strspn(spec, "l");
+    char letter = spec[longs];
 
-    spec += longs + size;
-    switch (*spec) {
-    case 's':
-        spm_error_append_text(out, va_arg(*args, const char *),
-                              quoted ? SPM_QUOTED_CHARACTERS : SPM_TEXT_CHARACTERS);
-        break;
-    case 'd':
-        g_string_append_printf(out, "%d", va_arg(*args, int));
-        break;
-    case 'x':
-        g_string_append_printf(out, "%" G_GINT64_MODIFIER "x", spm_error_take_number(longs, size, args));
-        break;
-    default:
-        g_assert(*spec == 'u');
-        g_string_append_printf(out, "%" G_GUINT64_FORMAT, spm_error_take_number(longs, size, args));
+    g_assert(strchr("sux", letter));
+    if (letter == 's') {
+        spm_error_append_text(out, va_arg(*args, const char *), characters);
+    } else {
+        guint64 number = longs ? va_arg(*args, guint64) : va_arg(*args, unsigned int);
+
+        g_string_append_printf(out, letter == 'u' ? "%" G_GUINT64_FORMAT : "%" G_GINT64_MODIFIER "x", number);
     }
-    return spec + 1;
+    return spec + longs + 1;
 }
 
 static void
@@ -178,9 +144,9 @@ spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const
  * @faults: the list
  * @code: what kind of fault it is
  * @line: the line of the offending element, 0 for none
- * @format: printf-style message, with conversions s, d, u and x alone: one whole sentence that names the
- *   element and the value. A value in quotes is cut to 100 characters, and any other text to 500; control
- *   characters become '?'
+ * @format: printf-style message, with conversions s, u and x alone, the latter two of an unsigned int or a
+ *   guint64: one whole sentence that names the element and the value. A value in quotes is cut to 100
+ *   characters, and any other text to 500; control characters become '?'
  */
 void
 spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *format, ...)
