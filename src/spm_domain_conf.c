@@ -207,7 +207,7 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     spm_domain_cell_parse_extras(cell);
     cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
     cell->has_distances = distances != NULL;
-    cell->distances_line = distances ? spm_xml_line(distances) : 0;
+    cell->distances_line = spm_xml_line(distances);
     return cell;
 }
 
@@ -225,7 +225,7 @@ spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
 {
     xmlNodePtr numa = spm_xml_find(def->root, "cpu/numa");
 
-    def->numa_line = numa ? spm_xml_line(numa) : 0;
+    def->numa_line = spm_xml_line(numa);
     for (guint i = 0; i < cells->len; i++)
         g_ptr_array_add(def->cells, spm_domain_cell_def_parse(g_ptr_array_index(cells, i), i));
     g_ptr_array_sort(def->cells, spm_domain_cell_def_compare);
@@ -409,7 +409,7 @@ spm_domain_parse_max_memory(SpmDomainDef *def)
     xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
 
     def->has_max_memory = node != NULL;
-    def->max_memory_line = node ? spm_xml_line(node) : 0;
+    def->max_memory_line = spm_xml_line(node);
     def->max_memory = spm_domain_read_size(node, &def->bad_max_memory);
     def->slots = spm_domain_read_number(spm_xml_attr(node, "slots"), 0, &def->bad_slots);
 }
@@ -611,9 +611,9 @@ spm_domain_parse_machine(SpmDomainDef *def)
     def->memory = spm_domain_read_size(spm_xml_first(def->root, NULL, "memory"), NULL);
     def->arch = spm_xml_attr(os_type, "arch");
     def->machine = spm_xml_attr(os_type, "machine");
-    def->os_line = os_type ? spm_xml_line(os_type) : 0;
+    def->os_line = spm_xml_line(os_type);
     def->emulator = spm_xml_content(emulator);
-    def->emulator_line = emulator ? spm_xml_line(emulator) : 0;
+    def->emulator_line = spm_xml_line(emulator);
     def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
 }
 

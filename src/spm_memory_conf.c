@@ -431,9 +431,9 @@ spm_memory_parse_target(SpmMemoryDef *spm, xmlNodePtr target, SpmFaults *faults)
         spm_memory_fault(faults, target,
                          "has no <node>, the NUMA cell that the guest is to see the memory as");
 
-    spm->size_line = size ? spm_xml_line(size) : 0;
-    spm->cell_line = node ? spm_xml_line(node) : 0;
-    spm->base_line = address ? spm_xml_line(address) : 0;
+    spm->size_line = spm_xml_line(size);
+    spm->cell_line = spm_xml_line(node);
+    spm->base_line = spm_xml_line(address);
     spm->size = spm_memory_parse_scaled(size, faults);
     if (node)
         spm_memory_parse_cell(spm, node, faults);
@@ -486,7 +486,7 @@ spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults)
         spm_memory_fault(faults, node, "has no <target>");
 
     spm->alias = spm_xml_attr(alias, "name");
-    spm->alias_line = alias ? spm_xml_line(alias) : 0;
+    spm->alias_line = spm_xml_line(alias);
     if (alias && !spm->alias)
         spm_memory_fault(faults, alias, "has no attribute 'name'");
     spm->faulty = faults->len > before;

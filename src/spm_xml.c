@@ -54,15 +54,16 @@ spm_xml_on_dtd(void *data, const xmlChar *name G_GNUC_UNUSED, const xmlChar *ext
 }
 
 static xmlDocPtr
-spm_xml_parse_with(const char *text, size_t most, int limits, SpmFaults *faults)
+spm_xml_parse_with(const char *text, guint64 most, int limits, SpmFaults *faults)
 {
     const int options = XML_PARSE_NONET | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES | XML_PARSE_COMPACT;
-    size_t length = strlen(text);
+    guint64 length = strlen(text);
     g_autoptr(xmlParserCtxt) ctxt = NULL;
     g_autoptr(xmlDoc) doc = NULL;
 
     if (length > most) {
-        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0, "the document has %zu bytes; at most %zu are read",
+        spm_faults_add(faults, SPM_ERROR_DOCUMENT, 0,
+                       "the document has %" G_GUINT64_FORMAT " bytes; at most %" G_GUINT64_FORMAT " are read",
                        length, most);
         return NULL;
     }
@@ -167,29 +168,10 @@ spm_xml_hides_words(const char *text)
     return spm_xml_encoding_hides(text);
 }
 
-static const char *
-spm_xml_escape(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&apos;";
-    case '\r':
-        return "&#13;";
-    case '\n':
-        return "&#10;";
-    default:
-        g_assert(c == '\t');
-        return "&#9;";
-    }
-}
+static const char *const spm_xml_escapes[] = {
+    ['&'] = "&amp;",   ['<'] = "&lt;",   ['>'] = "&gt;",   ['"'] = "&quot;",
+    ['\''] = "&apos;", ['\r'] = "&#13;", ['\n'] = "&#10;", ['\t'] = "&#9;",
+};
 
 /* Escapes what must be escaped in text, and further characters in an attribute's value. */
 static void
@@ -204,7 +186,7 @@ spm_xml_format_escaped(GString *out, const char *text, gboolean attribute)
         text += plain;
         if (!*text)
             return;
-        g_string_append(out, spm_xml_escape(*text++));
+        g_string_append(out, spm_xml_escapes[(guchar)*text++]);
     }
 }
 
@@ -256,15 +238,6 @@ spm_xml_format_attribute(GString *out, xmlNodePtr node, const xmlAttr *attr)
     xmlFree(value);
 }
 
-static void
-spm_xml_format_attributes(GString *out, xmlNodePtr node)
-{
-    for (const xmlAttr *attr = node->properties; attr; attr = attr->next)
-        spm_xml_format_attribute(out, node, attr);
-    for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
-        spm_xml_format_declaration(out, ns);
-}
-
 /* libvirt leaves <metadata> to libxml2: other quotes, another order, and quotes in text as they are. Written
  * by our own rules it would grow, sixfold at worst, and no longer fit where libvirt's own fits. */
 static gboolean
@@ -286,6 +259,7 @@ spm_xml_format_metadata(GString *out, xmlNodePtr node)
     xmlOutputBufferClose(buffer);
 }
 
+/* An element up to its content. */
 static void
 spm_xml_format_start(GString *out, xmlNodePtr node)
 {
@@ -295,16 +269,11 @@ spm_xml_format_start(GString *out, xmlNodePtr node)
     }
     g_string_append_c(out, '<');
     spm_xml_format_name(out, node->ns, node->name);
-    spm_xml_format_attributes(out, node);
+    for (const xmlAttr *attr = node->properties; attr; attr = attr->next)
+        spm_xml_format_attribute(out, node, attr);
+    for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
+        spm_xml_format_declaration(out, ns);
     g_string_append(out, node->children ? ">" : "/>");
-}
-
-static void
-spm_xml_format_end(GString *out, xmlNodePtr node)
-{
-    g_string_append(out, "</");
-    spm_xml_format_name(out, node->ns, node->name);
-    g_string_append_c(out, '>');
 }
 
 /* A node up to its content. */
@@ -348,7 +317,9 @@ spm_xml_format_tree(GString *out, xmlNodePtr top)
         }
         while (node != top && !node->next) {
             node = node->parent;
-            spm_xml_format_end(out, node);
+            g_string_append(out, "</");
+            spm_xml_format_name(out, node->ns, node->name);
+            g_string_append_c(out, '>');
         }
         if (node == top)
             return;
@@ -376,9 +347,9 @@ spm_xml_format(xmlDocPtr doc)
 
 /**
  * spm_xml_line:
- * @node: a node of a parsed document
+ * @node: (nullable): a node of a parsed document
  *
- * Returns: the line on which @node began, from 1; 0 when it was not parsed from text
+ * Returns: the line on which @node began, from 1; 0 when it was not parsed from text, and without @node
  */
 unsigned int
 spm_xml_line(xmlNodePtr node)
@@ -473,6 +444,29 @@ spm_xml_is_step(xmlNodePtr node, const SpmXmlStep *step)
     return strncmp(name, step->name, step->length) == 0 && !name[step->length] && !node->ns;
 }
 
+/* The first element to which @path leads. With @all, each such element is added to that instead. */
+static xmlNodePtr
+spm_xml_search(xmlNodePtr node, const char *path, GPtrArray *all)
+{
+    const SpmXmlStep step = spm_xml_step(path);
+
+    for (xmlNodePtr child = node->children; child; child = child->next) {
+        xmlNodePtr found = NULL;
+
+        if (!spm_xml_is_step(child, &step))
+            continue;
+        if (step.rest)
+            found = spm_xml_search(child, step.rest, all);
+        else if (all)
+            g_ptr_array_add(all, child);
+        else
+            found = child;
+        if (found || step.first)
+            return found;
+    }
+    return NULL;
+}
+
 /**
  * spm_xml_find:
  * @node: (nullable): an element
@@ -485,35 +479,7 @@ spm_xml_is_step(xmlNodePtr node, const SpmXmlStep *step)
 xmlNodePtr
 spm_xml_find(xmlNodePtr node, const char *path)
 {
-    const SpmXmlStep step = spm_xml_step(path);
-
-    for (xmlNodePtr child = node ? node->children : NULL; child; child = child->next) {
-        xmlNodePtr found;
-
-        if (!spm_xml_is_step(child, &step))
-            continue;
-        found = step.rest ? spm_xml_find(child, step.rest) : child;
-        if (found || step.first)
-            return found;
-    }
-    return NULL;
-}
-
-static void
-spm_xml_collect(xmlNodePtr node, const char *path, GPtrArray *found)
-{
-    const SpmXmlStep step = spm_xml_step(path);
-
-    for (xmlNodePtr child = node->children; child; child = child->next) {
-        if (!spm_xml_is_step(child, &step))
-            continue;
-        if (step.rest)
-            spm_xml_collect(child, step.rest, found);
-        else
-            g_ptr_array_add(found, child);
-        if (step.first)
-            return;
-    }
+    return node ? spm_xml_search(node, path, NULL) : NULL;
 }
 
 /**
@@ -530,7 +496,7 @@ spm_xml_find_all(xmlNodePtr node, const char *path)
     GPtrArray *found = g_ptr_array_new();
 
     if (node)
-        spm_xml_collect(node, path, found);
+        spm_xml_search(node, path, found);
     return found;
 }
 
