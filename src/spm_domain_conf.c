@@ -202,8 +202,8 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     /* libvirt counts the cells that have no id */
     cell->id = spm_domain_read_number(spm_xml_attr(node, "id"), index, &cell->bad_id);
     spm_domain_cell_parse_memory(cell);
-    cell->access = spm_access_from_string(access);
-    cell->discard = spm_tristate_from_string(discard);
+    cell->access = spm_choice_from_string(spm_access_names, access);
+    cell->discard = spm_choice_from_string(spm_tristate_names, discard);
     spm_domain_cell_parse_extras(cell);
     cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
     cell->has_distances = distances != NULL;
@@ -361,7 +361,7 @@ spm_domain_parse_backing(SpmDomainDef *def)
     SpmBackingDef *backing = &def->backing;
     guint64 number = 0;
 
-    backing->access = spm_access_from_string(access);
+    backing->access = spm_choice_from_string(spm_access_names, access);
     if (spm_xml_find(def->root, "memoryBacking/discard"))
         backing->discard = SPM_TRISTATE_YES;
     backing->source = spm_domain_find_attr(def->root, "memoryBacking/source", "type");

@@ -30,9 +30,9 @@ spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
 
     spm_xml_add_attr(node, "model", model);
     if (spm->access)
-        spm_xml_add_attr(node, "access", spm_access_to_string(spm->access));
+        spm_xml_add_attr(node, "access", spm_access_names[spm->access]);
     if (spm->discard)
-        spm_xml_add_attr(node, "discard", spm_tristate_to_string(spm->discard));
+        spm_xml_add_attr(node, "discard", spm_tristate_names[spm->discard]);
 
     if (spm->pagesize || spm->nodemask || spm->path) {
         source = spm_xml_add(node, "source", NULL);

@@ -10,14 +10,14 @@
 #include "spm_cpuset.h"
 #include "spm_xml.h"
 
-static const char *const spm_access_names[] = {
+const char *const spm_access_names[] = {
     [SPM_ACCESS_DEFAULT] = NULL,
     [SPM_ACCESS_SHARED] = "shared",
     [SPM_ACCESS_PRIVATE] = "private",
     NULL,
 };
 
-static const char *const spm_tristate_names[] = {
+const char *const spm_tristate_names[] = {
     [SPM_TRISTATE_ABSENT] = NULL,
     [SPM_TRISTATE_YES] = "yes",
     [SPM_TRISTATE_NO] = "no",
@@ -47,30 +47,6 @@ static const SpmGrammar spm_grammar[] = {
     { "address", { "base" }, { NULL }, FALSE },
     { "alias", { "name" }, { NULL }, FALSE },
 };
-
-/**
- * spm_access_to_string:
- * @access: a value
- *
- * Returns: (transfer none) (nullable): its spelling in XML, NULL for the default
- */
-const char *
-spm_access_to_string(SpmAccess access)
-{
-    return spm_access_names[access];
-}
-
-/**
- * spm_tristate_to_string:
- * @value: a value
- *
- * Returns: (transfer none) (nullable): its spelling in XML, NULL for absent
- */
-const char *
-spm_tristate_to_string(SpmTristate value)
-{
-    return spm_tristate_names[value];
-}
 
 /**
  * spm_memory_is_pool_name:
@@ -119,10 +95,15 @@ spm_memory_pool_of_link(const char *path, char **pool)
     return TRUE;
 }
 
-/* The index of @text in @names, which begins with the value "not given" and ends with NULL; 0 when @text is
- * not among them. */
-static unsigned int
-spm_memory_choice_from_string(const char *const *names, const char *text)
+/**
+ * spm_choice_from_string:
+ * @names: spm_access_names or spm_tristate_names
+ * @text: (nullable): a spelling
+ *
+ * Returns: the value; 0, "not given", for any other text
+ */
+unsigned int
+spm_choice_from_string(const char *const *names, const char *text)
 {
     for (unsigned int i = 1; names[i]; i++) {
         if (g_strcmp0(names[i], text) == 0)
@@ -270,35 +251,11 @@ spm_memory_check_grammar(xmlNodePtr node, SpmFaults *faults)
     }
 }
 
-/**
- * spm_access_from_string:
- * @text: (nullable): a spelling
- *
- * Returns: the value, SPM_ACCESS_DEFAULT for any other text
- */
-SpmAccess
-spm_access_from_string(const char *text)
-{
-    return spm_memory_choice_from_string(spm_access_names, text);
-}
-
-/**
- * spm_tristate_from_string:
- * @text: (nullable): a spelling
- *
- * Returns: the value, SPM_TRISTATE_ABSENT for any other text
- */
-SpmTristate
-spm_tristate_from_string(const char *text)
-{
-    return spm_memory_choice_from_string(spm_tristate_names, text);
-}
-
 static unsigned int
 spm_memory_parse_choice(xmlNodePtr node, const char *name, const char *const *names, SpmFaults *faults)
 {
     g_autofree char *value = spm_xml_attr(node, name);
-    unsigned int choice = spm_memory_choice_from_string(names, value);
+    unsigned int choice = spm_choice_from_string(names, value);
 
     if (value && !choice) {
         g_autofree char *allowed = spm_memory_allowed(names + 1, "'", "'", "");

@@ -15,7 +15,8 @@ gboolean spm_memory_pool_of_link(const char *path, char **pool);
 gboolean spm_memory_node_is_spm(xmlNodePtr node);
 SpmMemoryDef *spm_memory_def_parse(xmlNodePtr node, SpmFaults *faults);
 void spm_memory_def_free(gpointer data);
-const char *spm_access_to_string(SpmAccess access);
-SpmAccess spm_access_from_string(const char *text);
-const char *spm_tristate_to_string(SpmTristate value);
-SpmTristate spm_tristate_from_string(const char *text);
+
+/* The spellings of SpmAccess and SpmTristate in XML; "not given" has none. */
+extern const char *const spm_access_names[];
+extern const char *const spm_tristate_names[];
+unsigned int spm_choice_from_string(const char *const *names, const char *text);
