@@ -110,23 +110,24 @@ spm_daemons_advise_drop_in(SpmExam *exam, const char *daemon)
 
     spm_daemons_read_drop_ins(exam, daemon, &drop_ins);
     if (drop_ins.preload == SPM_PRELOADS_MODULE) {
-        spm_exam_advise(exam, "restart it:");
+        spm_exam_report(exam, SPM_ADVICE, "restart it:");
     } else if (drop_ins.preload == SPM_PRELOADS_OTHER) {
-        spm_exam_advise(exam, "%s preloads another library; make it preload both:", drop_ins.deciding);
-        spm_exam_command(exam, "sed -i 's|LD_PRELOAD=|&%s:|' %s", SPM_MODULE, drop_ins.deciding);
+        spm_exam_report(exam, SPM_ADVICE,
+                        "%s preloads another library; make it preload both:", drop_ins.deciding);
+        spm_exam_report(exam, SPM_COMMAND, "sed -i 's|LD_PRELOAD=|&%s:|' %s", SPM_MODULE, drop_ins.deciding);
     } else if (drop_ins.hiding) {
-        spm_exam_advise(exam, "%s overrides the module's drop-in; remove it:", drop_ins.hiding);
-        spm_exam_command(exam, "rm %s", drop_ins.hiding);
+        spm_exam_report(exam, SPM_ADVICE, "%s overrides the module's drop-in; remove it:", drop_ins.hiding);
+        spm_exam_report(exam, SPM_COMMAND, "rm %s", drop_ins.hiding);
     } else {
-        spm_exam_advise(exam, "add a drop-in that preloads the module:");
-        spm_exam_command(exam, "mkdir -p /etc/systemd/system/%s.service.d", daemon);
-        spm_exam_command(exam,
-                         "printf '[Service]\\nEnvironment=LD_PRELOAD=%s\\n' "
-                         ">/etc/systemd/system/%s.service.d/50-libvirt-spm.conf",
-                         SPM_MODULE, daemon);
+        spm_exam_report(exam, SPM_ADVICE, "add a drop-in that preloads the module:");
+        spm_exam_report(exam, SPM_COMMAND, "mkdir -p /etc/systemd/system/%s.service.d", daemon);
+        spm_exam_report(exam, SPM_COMMAND,
+                        "printf '[Service]\\nEnvironment=LD_PRELOAD=%s\\n' "
+                        ">/etc/systemd/system/%s.service.d/50-libvirt-spm.conf",
+                        SPM_MODULE, daemon);
     }
-    spm_exam_command(exam, "systemctl daemon-reload");
-    spm_exam_command(exam, "systemctl restart %s", daemon);
+    spm_exam_report(exam, SPM_COMMAND, "systemctl daemon-reload");
+    spm_exam_report(exam, SPM_COMMAND, "systemctl restart %s", daemon);
 }
 
 static void
@@ -137,14 +138,15 @@ spm_daemons_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
     if (!told) {
         spm_daemons_advise_drop_in(exam, daemon);
     } else if (enforce && *enforce == '1') {
-        spm_exam_advise(exam, "SELinux removes LD_PRELOAD when a daemon starts; install the policy described "
-                              "in libvirt-spm(7)");
+        spm_exam_report(exam, SPM_ADVICE,
+                        "SELinux removes LD_PRELOAD when a daemon starts; install the policy described "
+                        "in libvirt-spm(7)");
     } else {
-        spm_exam_advise(
-            exam,
+        spm_exam_report(
+            exam, SPM_ADVICE,
             "the dynamic linker did not load it; look for missing libraries and for AppArmor's denials:");
-        spm_exam_command(exam, "ldd %s", SPM_MODULE);
-        spm_exam_command(exam, "dmesg | grep DENIED");
+        spm_exam_report(exam, SPM_COMMAND, "ldd %s", SPM_MODULE);
+        spm_exam_report(exam, SPM_COMMAND, "dmesg | grep DENIED");
     }
 }
 
@@ -159,12 +161,12 @@ spm_daemons_examine_process(SpmExam *exam, const char *pid, const char *daemon)
 
     if (!g_file_get_contents(maps_path, &maps, NULL, NULL)) {
         spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) cannot be inspected", daemon, pid);
-        spm_exam_advise(exam, "run virt-spm doctor as root");
+        spm_exam_report(exam, SPM_ADVICE, "run virt-spm doctor as root");
     } else if (strstr(maps, SPM_MODULE_NAME " (deleted)")) {
         spm_exam_report(exam, SPM_PROBLEM, "%s (process %s) uses a module that has been replaced on disk",
                         daemon, pid);
-        spm_exam_advise(exam, "restart it:");
-        spm_exam_command(exam, "systemctl restart %s", daemon);
+        spm_exam_report(exam, SPM_ADVICE, "restart it:");
+        spm_exam_report(exam, SPM_COMMAND, "systemctl restart %s", daemon);
     } else if (strstr(maps, SPM_MODULE_NAME)) {
         spm_exam_report(exam, SPM_OK, "%s (process %s) has the module", daemon, pid);
     } else {
@@ -210,7 +212,7 @@ spm_daemons_examine(SpmExam *exam)
 
     if (!g_file_test(module, G_FILE_TEST_EXISTS)) {
         spm_exam_report(exam, SPM_PROBLEM, "%s is missing", SPM_MODULE);
-        spm_exam_advise(exam, "reinstall libvirt-spm");
+        spm_exam_report(exam, SPM_ADVICE, "reinstall libvirt-spm");
     }
     if (spm_daemons_examine_processes(exam))
         return;

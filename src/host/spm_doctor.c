@@ -45,10 +45,11 @@ spm_doctor_examine_libvirt(SpmExam *exam)
 
     if (!version) {
         spm_exam_report(exam, SPM_PROBLEM, "libvirt was not found");
-        spm_exam_advise(exam, "install libvirt 10.0 or newer with its QEMU driver");
+        spm_exam_report(exam, SPM_ADVICE, "install libvirt 10.0 or newer with its QEMU driver");
     } else if (version < SPM_LIBVIRT_OLDEST) {
         spm_exam_report(exam, SPM_PROBLEM, "libvirt %s cannot start a domain that has SPM", name);
-        spm_exam_advise(exam, "install libvirt 10.0 or newer; Debian 12 has it in bookworm-backports");
+        spm_exam_report(exam, SPM_ADVICE,
+                        "install libvirt 10.0 or newer; Debian 12 has it in bookworm-backports");
     } else if (version > SPM_LIBVIRT_NEWEST) {
         spm_exam_report(exam, SPM_NOTE, "libvirt %s is newer than any that was tested", name);
     } else {
@@ -68,7 +69,7 @@ spm_doctor_examine_settings(SpmExam *exam)
     for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
         spm_exam_report(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
-        spm_exam_advise(exam,
+        spm_exam_report(exam, SPM_ADVICE,
                         "correct the file and restart the daemon; libvirt-spm(7) describes the settings");
     if (exam->settings.device)
         spm_exam_report(exam, SPM_NOTE, "%s gives every domain the device %s", path, exam->settings.device);
@@ -132,8 +133,8 @@ spm_doctor_examine_emulators(SpmExam *exam)
     }
     if (!found) {
         spm_exam_report(exam, SPM_PROBLEM, "no QEMU for x86_64 was found in the usual places");
-        spm_exam_advise(
-            exam,
+        spm_exam_report(
+            exam, SPM_ADVICE,
             "install QEMU 11.1 or newer, or one with libvirt-spm's patches; or name it with --emulator");
     }
 }
@@ -157,7 +158,7 @@ spm_doctor_examine_uefi(SpmExam *exam)
     if (exam->firmware_passes)
         return;
     spm_exam_report(exam, SPM_PROBLEM, "no firmware is known to pass SPM on; a guest would boot without it");
-    spm_exam_advise(exam, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
+    spm_exam_report(exam, SPM_ADVICE, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
 }
 
 /* ---- domains whose emulator was replaced ---- */
@@ -239,9 +240,10 @@ spm_doctor_examine_domain(SpmExam *exam, const char *path)
         exam, SPM_PROBLEM,
         "the domain '%s' has the device %s, but its emulator has %s; libvirtd cannot autostart it",
         domain.name, domain.device, device);
-    spm_exam_advise(exam, "start it by hand once, or define it again; both give it the emulator's device:");
-    spm_exam_command(exam, "virsh dumpxml --inactive --security-info %s | virsh define /dev/stdin",
-                     domain.uuid);
+    spm_exam_report(exam, SPM_ADVICE,
+                    "start it by hand once, or define it again; both give it the emulator's device:");
+    spm_exam_report(exam, SPM_COMMAND,
+                    "virsh dumpxml --inactive --security-info %s | virsh define /dev/stdin", domain.uuid);
 }
 
 /* Examines the domains of the system's libvirt. */

@@ -3,61 +3,27 @@
 
 #include "host/spm_exam.h"
 
-/* Writes a line that begins with @before. */
-static void
-spm_exam_line(SpmExam *exam, const char *before, const char *format, va_list args)
-{
-    g_string_append(exam->report, before);
-    g_string_append_vprintf(exam->report, format, args);
-    g_string_append_c(exam->report, '\n');
-}
-
 /**
  * spm_exam_report:
  * @exam: an exam
- * @finding: how serious it is
- * @format: what was found, as a sentence without its full stop
+ * @finding: what kind of line it is
+ * @format: the line, a sentence without its full stop
  */
 void
 spm_exam_report(SpmExam *exam, SpmFinding finding, const char *format, ...)
 {
-    static const char *const words[] = { "ok       ", "note     ", "problem  " };
+    static const char *const before[] = {
+        [SPM_OK] = "ok       ",          [SPM_NOTE] = "note     ",           [SPM_PROBLEM] = "problem  ",
+        [SPM_ADVICE] = "           -> ", [SPM_COMMAND] = "                ",
+    };
     va_list args;
 
     exam->problem |= finding == SPM_PROBLEM;
+    g_string_append(exam->report, before[finding]);
     va_start(args, format);
-    spm_exam_line(exam, words[finding], format, args);
+    g_string_append_vprintf(exam->report, format, args);
     va_end(args);
-}
-
-/**
- * spm_exam_advise:
- * @exam: an exam
- * @format: the next step, which follows a problem
- */
-void
-spm_exam_advise(SpmExam *exam, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    spm_exam_line(exam, "           -> ", format, args);
-    va_end(args);
-}
-
-/**
- * spm_exam_command:
- * @exam: an exam
- * @format: a command of that step, which root can paste into a shell
- */
-void
-spm_exam_command(SpmExam *exam, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    spm_exam_line(exam, "                ", format, args);
-    va_end(args);
+    g_string_append_c(exam->report, '\n');
 }
 
 /**

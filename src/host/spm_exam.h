@@ -30,16 +30,18 @@ typedef struct {
  * @SPM_OK: as it should be
  * @SPM_NOTE: may matter
  * @SPM_PROBLEM: keeps SPM from working
+ * @SPM_ADVICE: the next step, which follows a problem
+ * @SPM_COMMAND: a command of that step, which root can paste into a shell
  */
 typedef enum {
     SPM_OK,
     SPM_NOTE,
     SPM_PROBLEM,
+    SPM_ADVICE,
+    SPM_COMMAND,
 } SpmFinding;
 
 void spm_exam_report(SpmExam *exam, SpmFinding finding, const char *format, ...) G_GNUC_PRINTF(3, 4);
-void spm_exam_advise(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
-void spm_exam_command(SpmExam *exam, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 char *spm_exam_path(const SpmExam *exam, const char *path);
 char *spm_exam_read(const SpmExam *exam, const char *path);
