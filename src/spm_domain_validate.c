@@ -18,19 +18,6 @@ typedef struct {
     guint64 size; /* KiB */
 } SpmRange;
 
-static void spm_validate_refuse(SpmFaults *faults, unsigned int line, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static void
-spm_validate_refuse(SpmFaults *faults, unsigned int line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    spm_faults_add_va(faults, SPM_ERROR_CONFIG, line, NULL, format, args);
-    va_end(args);
-}
-
 static const char *
 spm_validate_model(const SpmOtherMemoryDef *other)
 {
@@ -43,20 +30,21 @@ static void
 spm_validate_numa_cell(const SpmCellDef *cell, guint index, gboolean in_order, SpmFaults *faults)
 {
     if (cell->bad_id)
-        spm_validate_refuse(faults, cell->line, "<cell> of <numa> has id='%s'; it must be a whole number",
-                            cell->bad_id);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
+                       "<cell> of <numa> has id='%s'; it must be a whole number", cell->bad_id);
     else if (!cell->has_memory)
-        spm_validate_refuse(
-            faults, cell->line,
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->line,
             "<cell id='%u'> of <numa> has no attribute 'memory'; a cell that only <memory model='spm'> "
             "uses has memory='0'",
             cell->id);
     else if (cell->bad_memory.value)
-        spm_validate_refuse(faults, cell->line, "<cell id='%u'> of <numa> has invalid memory '%s' '%s'",
-                            cell->id, cell->bad_memory.value, cell->bad_memory.unit);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
+                       "<cell id='%u'> of <numa> has invalid memory '%s' '%s'", cell->id,
+                       cell->bad_memory.value, cell->bad_memory.unit);
     else if (in_order && cell->id != index)
-        spm_validate_refuse(
-            faults, cell->line,
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->line,
             "<cell id='%u'> of <numa> must be cell %u: the cells' ids are 0, 1 and so on, each used once",
             cell->id, index);
 }
@@ -79,8 +67,8 @@ spm_validate_shared_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFa
 {
     SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         if (other->cell == (gint64)spm->cell)
-            spm_validate_refuse(
-                faults, spm->cell_line,
+            spm_faults_add(
+                faults, SPM_ERROR_CONFIG, spm->cell_line,
                 "<node> of <memory model='spm'> is '%u', but <memory model='%s'> on line %u uses the same "
                 "cell, "
                 "and a driver in the guest could find that memory instead; use a cell that only SPM uses",
@@ -94,16 +82,16 @@ spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *f
     const SpmCellDef *cell = spm_domain_def_cell(def, spm->cell);
 
     if (!cell) {
-        spm_validate_refuse(
-            faults, spm->cell_line,
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm->cell_line,
             "<node> of <memory model='spm'> is '%u', but <numa> of <cpu> has no such cell; declare it as "
             "<cell id='%u' memory='0' unit='KiB'/>",
             spm->cell, spm->cell);
         return;
     }
     if (cell->memory)
-        spm_validate_refuse(
-            faults, spm->cell_line,
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm->cell_line,
             "<node> of <memory model='spm'> is '%u', but that cell has memory of its own (line %u), which "
             "a driver in the guest would find instead; use a cell with memory='0'",
             spm->cell, cell->line);
@@ -116,19 +104,19 @@ spm_validate_range(const SpmMemoryDef *spm, SpmFaults *faults)
     if (!spm->has_base)
         return;
     if (spm->size * 1024 > SPM_ADDRESS_LIMIT || spm->base > SPM_ADDRESS_LIMIT - spm->size * 1024)
-        spm_validate_refuse(faults, spm->base_line,
-                            "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                            "x', which places the range beyond the 52 bits of a physical address",
-                            spm->base);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
+                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                       "x', which places the range beyond the 52 bits of a physical address",
+                       spm->base);
 }
 
 static void
 spm_validate_backend(const SpmMemoryDef *spm, SpmFaults *faults)
 {
     if (spm->path && spm->discard == SPM_TRISTATE_YES)
-        spm_validate_refuse(faults, spm->line,
-                            "<memory model='spm'> has discard='yes', which cannot be combined with <%s>",
-                            spm->pool ? "pool" : "path");
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->line,
+                       "<memory model='spm'> has discard='yes', which cannot be combined with <%s>",
+                       spm->pool ? "pool" : "path");
 }
 
 /* "ua-" and at least one character after it. */
@@ -146,22 +134,20 @@ spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *
     const SpmAliasUse *use = g_tree_lookup(def->aliases, spm->alias);
 
     if (!spm_validate_is_user_alias(spm->alias))
-        spm_validate_refuse(
-            faults, spm->alias_line,
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm->alias_line,
             "<alias> of <memory model='spm'> has name='%s'; it must be 'ua-' followed by letters, digits, "
             "'_' or '-'",
             spm->alias);
     else if (use && use->device)
-        spm_validate_refuse(
-            faults, spm->alias_line,
-            "<alias> of <memory model='spm'> has name='%s', which <%s> on line %u already has", spm->alias,
-            use->device, use->line);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->alias_line,
+                       "<alias> of <memory model='spm'> has name='%s', which <%s> on line %u already has",
+                       spm->alias, use->device, use->line);
     /* of two spm elements the second one is the duplicate */
     else if (use && use->spm != spm)
-        spm_validate_refuse(
-            faults, spm->alias_line,
-            "<alias> of <memory model='spm'> has name='%s', which <memory> on line %u already has",
-            spm->alias, use->spm->line);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->alias_line,
+                       "<alias> of <memory model='spm'> has name='%s', which <memory> on line %u already has",
+                       spm->alias, use->spm->line);
 }
 
 static void
@@ -171,19 +157,17 @@ spm_validate_pair(const SpmMemoryDef *spm, const SpmRange *other, gboolean is_sp
     guint64 other_last = other->base + (other->size ? other->size * 1024 - 1 : 0);
 
     if (spm->base <= other_last && other->base <= spm_last)
-        spm_validate_refuse(
-            faults, spm->base_line,
-            "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-            "x', whose range overlaps that of <memory model='%s'> on line %u, which begins at "
-            "0x%" G_GINT64_MODIFIER "x",
-            spm->base, other->model, other->line, other->base);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
+                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                       "x', whose range overlaps that of <memory model='%s'> on line %u, which begins at "
+                       "0x%" G_GINT64_MODIFIER "x",
+                       spm->base, other->model, other->line, other->base);
     else if (!is_spm && spm->base > other->base)
-        spm_validate_refuse(
-            faults, spm->base_line,
-            "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-            "x', which is above base 0x%" G_GINT64_MODIFIER
-            "x of <memory model='%s'> on line %u; SPM must be below every other memory device",
-            spm->base, other->base, other->model, other->line);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
+                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
+                       "x', which is above base 0x%" G_GINT64_MODIFIER
+                       "x of <memory model='%s'> on line %u; SPM must be below every other memory device",
+                       spm->base, other->base, other->model, other->line);
 }
 
 static void
@@ -215,18 +199,18 @@ spm_validate_max_memory(const SpmDomainDef *def, SpmFaults *faults)
     guint64 total = spm_domain_def_total(def);
 
     if (def->bad_slots)
-        spm_validate_refuse(faults, def->max_memory_line,
-                            "<maxMemory> has slots='%s'; it must be a whole number", def->bad_slots);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->max_memory_line,
+                       "<maxMemory> has slots='%s'; it must be a whole number", def->bad_slots);
     if (def->bad_max_memory.value)
-        spm_validate_refuse(faults, def->max_memory_line, "<maxMemory> has invalid size '%s' '%s'",
-                            def->bad_max_memory.value, def->bad_max_memory.unit);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->max_memory_line,
+                       "<maxMemory> has invalid size '%s' '%s'", def->bad_max_memory.value,
+                       def->bad_max_memory.unit);
     else if (def->has_max_memory && total > def->max_memory)
-        spm_validate_refuse(
-            faults, def->max_memory_line,
-            "<maxMemory> is %" G_GUINT64_FORMAT
-            " KiB, but the cells and the memory devices, including <memory model='spm'>, take "
-            "%" G_GUINT64_FORMAT " KiB",
-            def->max_memory, total);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->max_memory_line,
+                       "<maxMemory> is %" G_GUINT64_FORMAT
+                       " KiB, but the cells and the memory devices, including <memory model='spm'>, take "
+                       "%" G_GUINT64_FORMAT " KiB",
+                       def->max_memory, total);
 }
 
 /**

@@ -17,7 +17,7 @@ main(int argc, char **argv)
         printf("%d\n", SPM_PROBE_MILLISECONDS);
         return 0;
     }
-    output = spm_probe_run_within(argv[1], "-device", "help", atoi(argv[2]), &error);
+    output = spm_probe_run(argv[1], "-device", "help", atoi(argv[2]), &error);
     if (!output) {
         fprintf(stderr, "%s\n", error->message);
         return 3;

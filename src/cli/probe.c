@@ -14,7 +14,7 @@ static char *
 spm_cli_probe_properties(const char *emulator, const char *device, GError **error)
 {
     g_autofree char *value = g_strdup_printf("%s,help", device);
-    g_autofree char *help = spm_probe_run(emulator, "-device", value, error);
+    g_autofree char *help = spm_probe_run(emulator, "-device", value, SPM_PROBE_MILLISECONDS, error);
     g_auto(GStrv) lines = help ? g_strsplit(help, "\n", -1) : NULL;
     GString *text;
 
@@ -33,7 +33,8 @@ spm_cli_probe_run(const char *argument, char **output, GError **error)
 {
     g_autofree char *emulator = g_canonicalize_filename(argument, NULL);
     const char *device = spm_probe_emulator(emulator, error);
-    g_autofree char *version = device ? spm_probe_run(emulator, "-version", NULL, error) : NULL;
+    g_autofree char *version =
+        device ? spm_probe_run(emulator, "-version", NULL, SPM_PROBE_MILLISECONDS, error) : NULL;
     g_autofree char *properties = version ? spm_cli_probe_properties(emulator, device, error) : NULL;
 
     if (!properties)

@@ -278,11 +278,11 @@ spm_probe_end(pid_t keeper)
 }
 
 /**
- * spm_probe_run_within:
+ * spm_probe_run:
  * @emulator: the path of a QEMU
  * @option: an option that makes it print something and exit
  * @value: (nullable): the option's value
- * @milliseconds: how long to wait for the end of what it prints
+ * @milliseconds: how long to wait for the end of what it prints: SPM_PROBE_MILLISECONDS
  * @error: set on failure, SPM_ERROR_CONFIG: it does not run or does not answer
  *
  * Root runs it as nobody. What it started has ended on return.
@@ -290,8 +290,7 @@ spm_probe_end(pid_t keeper)
  * Returns: (transfer full): what it printed, up to a MiB, or NULL
  */
 char *
-spm_probe_run_within(const char *emulator, const char *option, const char *value, int milliseconds,
-                     GError **error)
+spm_probe_run(const char *emulator, const char *option, const char *value, int milliseconds, GError **error)
 {
     const char *const argv[] = { emulator, "-machine", "none", "-nodefaults", "-display",
                                  "none",   option,     value,  NULL };
@@ -313,23 +312,6 @@ spm_probe_run_within(const char *emulator, const char *option, const char *value
 }
 
 /**
- * spm_probe_run:
- * @emulator: the path of a QEMU
- * @option: an option that makes it print something and exit
- * @value: (nullable): the option's value
- * @error: set on failure, SPM_ERROR_CONFIG: it does not run or does not answer
- *
- * Blocks for up to SPM_PROBE_MILLISECONDS. See spm_probe_run_within().
- *
- * Returns: (transfer full): what it printed, up to a MiB, or NULL
- */
-char *
-spm_probe_run(const char *emulator, const char *option, const char *value, GError **error)
-{
-    return spm_probe_run_within(emulator, option, value, SPM_PROBE_MILLISECONDS, error);
-}
-
-/**
  * spm_probe_emulator:
  * @emulator: the path of a QEMU
  * @error: set on failure. SPM_ERROR_CONFIG: it does not run or lists no device at all; SPM_ERROR_DEVICE: it
@@ -342,7 +324,7 @@ spm_probe_run(const char *emulator, const char *option, const char *value, GErro
 const char *
 spm_probe_emulator(const char *emulator, GError **error)
 {
-    g_autofree char *help = spm_probe_run(emulator, "-device", "help", error);
+    g_autofree char *help = spm_probe_run(emulator, "-device", "help", SPM_PROBE_MILLISECONDS, error);
     const char *device = help ? spm_probe_parse(help) : NULL;
 
     if (help && !device)

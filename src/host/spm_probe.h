@@ -9,7 +9,6 @@
 #define SPM_PROBE_MILLISECONDS 10000
 
 const char *spm_probe_parse(const char *help);
-char *spm_probe_run_within(const char *emulator, const char *option, const char *value, int milliseconds,
-                           GError **error);
-char *spm_probe_run(const char *emulator, const char *option, const char *value, GError **error);
+char *spm_probe_run(const char *emulator, const char *option, const char *value, int milliseconds,
+                    GError **error);
 const char *spm_probe_emulator(const char *emulator, GError **error);
