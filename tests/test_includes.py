@@ -17,7 +17,7 @@ WITHOUT_NODES = sorted([*(SRC / "layout").iterdir(), *(SRC / f"{name}.c" for nam
 def layers():
     """The rows of README's map, each a list of folders and of files without their suffix."""
     rows = [re.findall(r"[\w/.]+", cell) for cell in re.findall(r"^\| (src/[^|]*) \|", (ROOT / "README.md").read_text(), re.M)]
-    return [[name.removeprefix("src/").removesuffix(".c") for name in row] for row in rows]
+    return [[re.sub(r"^src/|\.[ch]$", "", name) for name in row] for row in rows]
 
 
 def layer(path):
