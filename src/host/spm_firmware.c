@@ -40,12 +40,13 @@
 /* The type SOFT_RESERVED, 0xefffffff, in little-endian order */
 static const guint8 spm_firmware_soft_reserved[] = { 0xff, 0xff, 0xff, 0xef };
 
+#define SPM_GUID_BYTES 16
 /* The GUID of sections compressed with LZMA: ee4e5898-3914-4259-9d6e-dc7bd79403cf */
-static const guint8 spm_firmware_lzma_guid[] = {
+static const guint8 spm_firmware_lzma_guid[SPM_GUID_BYTES] = {
     0x98, 0x58, 0x4e, 0xee, 0x14, 0x39, 0x59, 0x42, 0x9d, 0x6e, 0xdc, 0x7b, 0xd7, 0x94, 0x03, 0xcf,
 };
 /* The GUID of OVMF's module PlatformPei: 222c386d-5abc-4fb4-b124-fbb82488acf4 */
-static const guint8 spm_firmware_platform_guid[] = {
+static const guint8 spm_firmware_platform_guid[SPM_GUID_BYTES] = {
     0x6d, 0x38, 0x2c, 0x22, 0xbc, 0x5a, 0xb4, 0x4f, 0xb1, 0x24, 0xfb, 0xb8, 0x24, 0x88, 0xac, 0xf4,
 };
 
@@ -94,65 +95,35 @@ spm_firmware_read_le(const guint8 *data, guint bytes)
     return value;
 }
 
+/* Returns @verdict, with its reason. */
+static SpmFirmwareVerdict
+spm_firmware_say(SpmFirmwareVerdict verdict, char **reason, char *text)
+{
+    *reason = text;
+    return verdict;
+}
+
 /* ---- SeaBIOS ---- */
 
-/* A longer version is not accepted. */
-#define SPM_SEABIOS_VERSION_MAX 70
+/* The version is a string of its own: printable, after an unprintable byte, and NUL-terminated, such as
+ * "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...". A longer one is not accepted. */
+#define SPM_SEABIOS_VERSION                                                                                  \
+    "(?<![ -~])(?:rel-)?(?=[ -~]{5,70}\\0)(\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}(?!\\d)[ -~]*)\\0"
 
-static gsize
-spm_firmware_span_digits(SpmSpan span, gsize at)
-{
-    gsize count = 0;
-
-    while (at + count < span.len && g_ascii_isdigit(span.data[at + count]))
-        count++;
-    return count;
-}
-
-/* @text must be a whole version such as "1.16.3-debian-1.16.3-2" or "rel-1.16.3-0-g...". Returns it without
- * "rel-". */
-static char *
-spm_firmware_seabios_parse_version(SpmSpan text, guint64 *major, guint64 *minor)
-{
-    gsize digits[3], at = 0;
-    char *version;
-
-    if (text.len > 4 && memcmp(text.data, "rel-", 4) == 0)
-        text = spm_firmware_span_skip(text, 4);
-    for (gsize i = 0; i < G_N_ELEMENTS(digits); i++) {
-        digits[i] = spm_firmware_span_digits(text, at);
-        at += digits[i];
-        if (digits[i] == 0 || digits[i] > 3 || (i < 2 && (at == text.len || text.data[at++] != '.')))
-            return NULL;
-    }
-    if (text.len > SPM_SEABIOS_VERSION_MAX)
-        return NULL;
-    version = g_strndup((const char *)text.data, text.len);
-    *major = g_ascii_strtoull(version, NULL, 10);
-    *minor = g_ascii_strtoull(version + digits[0] + 1, NULL, 10);
-    return version;
-}
-
-/* The version is a string of its own: printable, after an unprintable byte, and NUL-terminated. */
+/* Returns the version without "rel-", or NULL. */
 static char *
 spm_firmware_seabios_version(SpmSpan image, guint64 *major, guint64 *minor)
 {
-    gsize start = 1;
+    g_autoptr(GRegex) regex = g_regex_new(SPM_SEABIOS_VERSION, G_REGEX_RAW, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    char *version, *rest;
 
-    for (gsize i = 0; i < image.len; i++) {
-        char *version;
-
-        if (g_ascii_isprint(image.data[i]))
-            continue;
-        version =
-            image.data[i] == '\0' && i > start
-                ? spm_firmware_seabios_parse_version((SpmSpan){ image.data + start, i - start }, major, minor)
-                : NULL;
-        if (version)
-            return version;
-        start = i + 1;
-    }
-    return NULL;
+    if (!g_regex_match_full(regex, (const char *)image.data, (gssize)image.len, 0, 0, &match, NULL))
+        return NULL;
+    version = g_match_info_fetch(match, 1);
+    *major = g_ascii_strtoull(version, &rest, 10);
+    *minor = g_ascii_strtoull(rest + 1, NULL, 10);
+    return version;
 }
 
 static SpmFirmwareVerdict
@@ -161,20 +132,19 @@ spm_firmware_scan_seabios(SpmSpan image, char **reason)
     guint64 major = 0, minor = 0;
     g_autofree char *version = spm_firmware_seabios_version(image, &major, &minor);
 
-    if (!version) {
-        *reason = g_strdup("is a SeaBIOS without a version");
-        return SPM_FIRMWARE_UNKNOWN;
-    }
-    if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data) {
-        *reason = g_strdup_printf("is SeaBIOS %s with a patch that passes on all ranges", version);
-        return SPM_FIRMWARE_PASSES;
-    }
-    if (major != SPM_SEABIOS_MAJOR || minor > SPM_SEABIOS_MINOR) {
-        *reason = g_strdup_printf("is SeaBIOS %s, which is newer than the known versions", version);
-        return SPM_FIRMWARE_UNKNOWN;
-    }
-    *reason = g_strdup_printf("is SeaBIOS %s, which drops all ranges but RAM and reserved", version);
-    return SPM_FIRMWARE_DROPS;
+    if (!version)
+        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason, g_strdup("is a SeaBIOS without a version"));
+    if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data)
+        return spm_firmware_say(
+            SPM_FIRMWARE_PASSES, reason,
+            g_strdup_printf("is SeaBIOS %s with a patch that passes on all ranges", version));
+    if (major != SPM_SEABIOS_MAJOR || minor > SPM_SEABIOS_MINOR)
+        return spm_firmware_say(
+            SPM_FIRMWARE_UNKNOWN, reason,
+            g_strdup_printf("is SeaBIOS %s, which is newer than the known versions", version));
+    return spm_firmware_say(
+        SPM_FIRMWARE_DROPS, reason,
+        g_strdup_printf("is SeaBIOS %s, which drops all ranges but RAM and reserved", version));
 }
 
 /* ---- OVMF ---- */
@@ -203,8 +173,7 @@ spm_firmware_lzma_unpack(SpmSpan packed, guint8 *out, gsize max)
 static SpmSpan
 spm_firmware_find_platform(SpmSpan volume)
 {
-    SpmSpan file =
-        spm_firmware_span_find(volume, spm_firmware_platform_guid, sizeof(spm_firmware_platform_guid));
+    SpmSpan file = spm_firmware_span_find(volume, spm_firmware_platform_guid, SPM_GUID_BYTES);
 
     while (file.data) {
         gsize size =
@@ -213,7 +182,7 @@ spm_firmware_find_platform(SpmSpan volume)
         if (size > SPM_FILE_HEADER && size <= file.len && file.data[SPM_FILE_TYPE_OFFSET] == SPM_FILE_PEIM)
             return (SpmSpan){ file.data, size };
         file = spm_firmware_span_find(spm_firmware_span_skip(file, 1), spm_firmware_platform_guid,
-                                      sizeof(spm_firmware_platform_guid));
+                                      SPM_GUID_BYTES);
     }
     return file;
 }
@@ -242,20 +211,19 @@ spm_firmware_lzma_section(SpmSpan image, gsize offset)
 static SpmFirmwareVerdict
 spm_firmware_scan_platform(SpmSpan platform, char **reason)
 {
-    if (spm_firmware_span_find(platform, spm_firmware_soft_reserved, sizeof(spm_firmware_soft_reserved))
-            .data) {
-        *reason = g_strdup("is an OVMF that knows soft-reserved memory, as 2026.08 does");
-        return SPM_FIRMWARE_PASSES;
-    }
-    *reason = g_strdup("is an OVMF that does not know soft-reserved memory, like those before 2026.08");
-    return SPM_FIRMWARE_DROPS;
+    if (spm_firmware_span_find(platform, spm_firmware_soft_reserved, sizeof(spm_firmware_soft_reserved)).data)
+        return spm_firmware_say(SPM_FIRMWARE_PASSES, reason,
+                                g_strdup("is an OVMF that knows soft-reserved memory, as 2026.08 does"));
+    return spm_firmware_say(
+        SPM_FIRMWARE_DROPS, reason,
+        g_strdup("is an OVMF that does not know soft-reserved memory, like those before 2026.08"));
 }
 
 static SpmFirmwareVerdict
 spm_firmware_scan_ovmf(SpmSpan image, char **reason)
 {
     g_autofree guint8 *buffer = g_malloc(SPM_FIRMWARE_MAX_UNPACKED);
-    SpmSpan found = spm_firmware_span_find(image, spm_firmware_lzma_guid, sizeof(spm_firmware_lzma_guid));
+    SpmSpan found = spm_firmware_span_find(image, spm_firmware_lzma_guid, SPM_GUID_BYTES);
     guint sections = 0;
 
     while (found.data) {
@@ -268,15 +236,14 @@ spm_firmware_scan_ovmf(SpmSpan image, char **reason)
         if (platform.data)
             return spm_firmware_scan_platform(platform, reason);
         sections += packed.data != NULL;
-        if (sections == SPM_FIRMWARE_MAX_SECTIONS) {
-            *reason = g_strdup("has more compressed sections than any known OVMF");
-            return SPM_FIRMWARE_UNKNOWN;
-        }
-        found = spm_firmware_span_find(spm_firmware_span_skip(found, 1), spm_firmware_lzma_guid,
-                                       sizeof(spm_firmware_lzma_guid));
+        if (sections == SPM_FIRMWARE_MAX_SECTIONS)
+            return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
+                                    g_strdup("has more compressed sections than any known OVMF"));
+        found =
+            spm_firmware_span_find(spm_firmware_span_skip(found, 1), spm_firmware_lzma_guid, SPM_GUID_BYTES);
     }
-    *reason = g_strdup("is not an image of a known SeaBIOS or OVMF");
-    return SPM_FIRMWARE_UNKNOWN;
+    return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
+                            g_strdup("is not an image of a known SeaBIOS or OVMF"));
 }
 
 /**
@@ -293,10 +260,9 @@ spm_firmware_scan(const char *path, char **reason)
     g_autoptr(GBytes) bytes = spm_file_read(path, SPM_FIRMWARE_MAX_BYTES, &error);
     SpmSpan image = { NULL, 0 };
 
-    if (!bytes) {
-        *reason = g_strdup_printf("cannot be read: %s", error->message);
-        return SPM_FIRMWARE_UNKNOWN;
-    }
+    if (!bytes)
+        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
+                                g_strdup_printf("cannot be read: %s", error->message));
     image.data = g_bytes_get_data(bytes, &image.len);
     if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE, strlen(SPM_SEABIOS_RANGE)).data)
         return spm_firmware_scan_seabios(image, reason);
