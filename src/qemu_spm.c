@@ -61,7 +61,7 @@ spm_argv_backend_init(SpmBackend *backend, const SpmDomainDef *def, const SpmMem
     static const SpmCellDef no_cell = { 0 };
     unsigned int id = spm_qemu_carrier_cell(def, spm, options);
     const SpmCellDef *known = spm_domain_def_cell(def, id), *cell = known ? known : &no_cell;
-    const SpmNumaPolicy *policy = cell->policy ? cell->policy : &def->policy;
+    const SpmNumaPolicy *policy = cell->has_policy ? &cell->policy : &def->policy;
     guint64 pagesize = spm->pagesize ? spm->pagesize : spm_qemu_pagesize(def, id);
 
     backend->access = spm->access ? spm->access : cell->access ? cell->access : def->backing.access;

@@ -165,22 +165,20 @@ static void
 spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     SPM_FOREACH(const SpmCellReference, reference, def->references) {
-        if (reference->cell >= stock_cells)
+        if (reference->cell < stock_cells)
+            continue;
+        if (reference->nodeset)
+            spm_faults_add(faults, SPM_ERROR_CONFIG, reference->line,
+                           "<page> of <hugepages> has nodeset='%s' with cell %u, which has no memory of its "
+                           "own and which <memory model='spm'> uses; libvirt before 12.8.0 cannot refer to "
+                           "such a cell; give the spm element a <pagesize> or use a newer libvirt",
+                           reference->nodeset, reference->cell);
+        else
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, reference->line,
-                "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; "
-                "libvirt before 12.8.0 cannot refer to such a cell; remove the element or use a newer "
-                "libvirt",
+                "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; libvirt "
+                "before 12.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
                 reference->element, reference->attribute, reference->cell);
-    }
-    SPM_FOREACH(const SpmPageDef, page, def->pages) {
-        if (page->highest >= stock_cells)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, page->line,
-                "<page> of <hugepages> has nodeset='%s' with cell %u, which has no memory of its own "
-                "and which <memory model='spm'> uses; libvirt before 12.8.0 cannot refer to such a cell; "
-                "give the spm element a <pagesize> or use a newer libvirt",
-                page->nodeset, page->highest);
     }
 }
 

@@ -22,20 +22,26 @@ static const char *const spm_cell_attributes[] = { "id", "memory", "unit", NULL 
 
 /* ---- values ---- */
 
-/* The size of @node in KiB, 0 without @node. One that cannot be read is 0 as well, and goes to @bad if given.
- */
+/* The size that is @value, with the unit of @node, in KiB; 0 without @value. One that cannot be read is 0 as
+ * well, and goes to @bad if given. */
 static guint64
-spm_domain_read_size(xmlNodePtr node, SpmBadSize *bad)
+spm_domain_parse_size(char *value, xmlNodePtr node, SpmBadSize *bad)
 {
-    g_autofree char *value = spm_xml_content(node);
+    g_autofree char *owned = value;
     g_autofree char *unit = spm_xml_attr(node, "unit");
     guint64 kib = 0;
 
     if (value && !spm_parse_size(value, unit, &kib) && bad) {
-        bad->value = g_steal_pointer(&value);
+        bad->value = g_steal_pointer(&owned);
         bad->unit = unit ? g_steal_pointer(&unit) : g_strdup("KiB");
     }
     return kib;
+}
+
+static guint64
+spm_domain_read_size(xmlNodePtr node, SpmBadSize *bad)
+{
+    return spm_domain_parse_size(spm_xml_content(node), node, bad);
 }
 
 static guint64
@@ -117,15 +123,6 @@ spm_domain_other_memory_def_parse(xmlNodePtr node)
 /* ---- cells ---- */
 
 static void
-spm_domain_cell_extra_free(gpointer data)
-{
-    SpmCellExtra *extra = data;
-
-    g_free(extra->name);
-    g_free(extra);
-}
-
-static void
 spm_domain_numa_policy_clear(SpmNumaPolicy *policy)
 {
     g_free(policy->mode);
@@ -133,12 +130,11 @@ spm_domain_numa_policy_clear(SpmNumaPolicy *policy)
 }
 
 static void
-spm_domain_numa_policy_free(SpmNumaPolicy *policy)
+spm_domain_numa_policy_parse(SpmNumaPolicy *policy, xmlNodePtr node)
 {
-    if (!policy)
-        return;
     spm_domain_numa_policy_clear(policy);
-    g_free(policy);
+    policy->mode = spm_xml_attr(node, "mode");
+    policy->nodeset = spm_xml_attr(node, "nodeset");
 }
 
 static void
@@ -149,7 +145,7 @@ spm_domain_cell_def_free(gpointer data)
     g_free(cell->bad_id);
     spm_domain_bad_size_clear(&cell->bad_memory);
     g_ptr_array_unref(cell->extras);
-    spm_domain_numa_policy_free(cell->policy);
+    spm_domain_numa_policy_clear(&cell->policy);
     g_free(cell);
 }
 
@@ -158,7 +154,7 @@ spm_domain_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr elem
 {
     SpmCellExtra *extra = g_new0(SpmCellExtra, 1);
 
-    extra->name = g_strdup((const char *)name);
+    extra->name = (const char *)name;
     extra->element = element != NULL;
     extra->line = element ? spm_xml_line(element) : cell->line;
     g_ptr_array_add(cell->extras, extra);
@@ -167,26 +163,13 @@ spm_domain_cell_add_extra(SpmCellDef *cell, const xmlChar *name, xmlNodePtr elem
 static void
 spm_domain_cell_parse_extras(SpmCellDef *cell)
 {
-    cell->extras = g_ptr_array_new_with_free_func(spm_domain_cell_extra_free);
+    cell->extras = g_ptr_array_new_with_free_func(g_free);
     for (xmlAttrPtr attr = cell->node->properties; attr; attr = attr->next) {
         if (attr->ns || !g_strv_contains(spm_cell_attributes, (const char *)attr->name))
             spm_domain_cell_add_extra(cell, attr->name, NULL);
     }
     for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
         spm_domain_cell_add_extra(cell, child->name, child);
-}
-
-static void
-spm_domain_cell_parse_memory(SpmCellDef *cell)
-{
-    g_autofree char *memory = spm_xml_attr(cell->node, "memory");
-    g_autofree char *unit = spm_xml_attr(cell->node, "unit");
-
-    cell->has_memory = memory != NULL;
-    if (memory && !spm_parse_size(memory, unit, &cell->memory)) {
-        cell->bad_memory.value = g_steal_pointer(&memory);
-        cell->bad_memory.unit = unit ? g_steal_pointer(&unit) : g_strdup("KiB");
-    }
 }
 
 static SpmCellDef *
@@ -201,7 +184,8 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     cell->line = spm_xml_line(node);
     /* libvirt counts the cells that have no id */
     cell->id = spm_domain_read_number(spm_xml_attr(node, "id"), index, &cell->bad_id);
-    spm_domain_cell_parse_memory(cell);
+    cell->has_memory = xmlHasNsProp(node, BAD_CAST "memory", NULL) != NULL;
+    cell->memory = spm_domain_parse_size(spm_xml_attr(node, "memory"), node, &cell->bad_memory);
     cell->access = spm_choice_from_string(spm_access_names, access);
     cell->discard = spm_choice_from_string(spm_tristate_names, discard);
     spm_domain_cell_parse_extras(cell);
@@ -255,64 +239,70 @@ spm_domain_cell_reference_free(gpointer data)
 {
     SpmCellReference *reference = data;
 
-    g_free(reference->element);
+    g_free(reference->nodeset);
     g_free(reference);
 }
 
-static void
+static SpmCellReference *
+spm_domain_add_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
+{
+    SpmCellReference *reference = g_new0(SpmCellReference, 1);
+
+    reference->element = (const char *)node->name;
+    reference->attribute = attribute;
+    reference->line = spm_xml_line(node);
+    g_ptr_array_add(def->references, reference);
+    return reference;
+}
+
+/* The cell that @attribute names, if there is such a cell. */
+static SpmCellDef *
 spm_domain_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
 {
     g_autofree char *value = spm_xml_attr(node, attribute);
-    SpmCellReference *reference;
     guint64 id;
 
     if (!value || !spm_parse_number(value, 10, G_MAXINT, &id) || id >= def->cells->len)
-        return;
-    reference = g_new0(SpmCellReference, 1);
-    reference->element = g_strdup((const char *)node->name);
-    reference->attribute = attribute;
-    reference->cell = (unsigned int)id;
-    reference->line = spm_xml_line(node);
-    g_ptr_array_add(def->references, reference);
+        return NULL;
+    spm_domain_add_reference(def, node, attribute)->cell = (unsigned int)id;
+    return g_ptr_array_index(def->cells, id);
 }
 
 static void
-spm_domain_parse_references(SpmDomainDef *def)
+spm_domain_parse_interconnects(SpmDomainDef *def)
 {
-    static const struct {
-        const char *path;
-        const char *attribute;
-    } places[] = {
-        { "cpu/numa[1]/interconnects[1]/*", "initiator" },
-        { "cpu/numa[1]/interconnects[1]/*", "target" },
-        { "numatune/*", "cellid" },
-    };
+    static const char *const attributes[] = { "initiator", "target" };
+    g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, "cpu/numa[1]/interconnects[1]/*");
 
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, places[i].path);
+    for (gsize i = 0; i < G_N_ELEMENTS(attributes); i++) {
+        SPM_FOREACH(xmlNode, node, nodes)
+            spm_domain_parse_reference(def, node, attributes[i]);
+    }
+}
 
-        for (guint j = 0; j < nodes->len; j++)
-            spm_domain_parse_reference(def, g_ptr_array_index(nodes, j), places[i].attribute);
+static void
+spm_domain_parse_numatune(SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, "numatune/*");
+
+    spm_domain_numa_policy_parse(&def->policy, spm_xml_find(def->root, "numatune/memory"));
+    SPM_FOREACH(xmlNode, node, nodes) {
+        SpmCellDef *cell = spm_domain_parse_reference(def, node, "cellid");
+
+        if (!cell || !spm_xml_is(node, NULL, "memnode"))
+            continue;
+        cell->has_policy = TRUE;
+        spm_domain_numa_policy_parse(&cell->policy, node);
     }
 }
 
 /* ---- how memory is backed ---- */
 
-static void
-spm_domain_page_def_free(gpointer data)
-{
-    SpmPageDef *page = data;
-
-    g_free(page->nodeset);
-    g_free(page);
-}
-
 /* Gives the cells that @nodeset names the size of their first <page>. */
 static void
-spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, guint64 size)
+spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, const char *nodeset, guint64 size)
 {
-    g_autofree char *owned = nodeset;
-    SpmPageDef *page = NULL;
+    SpmCellReference *reference = NULL;
     SpmCpuset set;
 
     spm_cpuset_parse(nodeset, &set);
@@ -325,26 +315,20 @@ spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, char *nodeset, g
             cell->has_pagesize = TRUE;
             cell->pagesize = size;
         }
-        if (!page) {
-            page = g_new0(SpmPageDef, 1);
-            page->line = spm_xml_line(node);
-            page->nodeset = g_steal_pointer(&owned);
-            g_ptr_array_add(def->pages, page);
+        if (!reference) {
+            reference = spm_domain_add_reference(def, node, "nodeset");
+            reference->nodeset = g_strdup(nodeset);
         }
-        page->highest = i;
+        reference->cell = i;
     }
 }
 
 static void
 spm_domain_parse_page(SpmDomainDef *def, xmlNodePtr node)
 {
-    g_autofree char *value = spm_xml_attr(node, "size");
-    g_autofree char *unit = spm_xml_attr(node, "unit");
-    char *nodeset = spm_xml_attr(node, "nodeset");
-    guint64 size = 0;
+    guint64 size = spm_domain_parse_size(spm_xml_attr(node, "size"), node, NULL);
+    g_autofree char *nodeset = spm_xml_attr(node, "nodeset");
 
-    if (value)
-        spm_parse_size(value, unit, &size);
     if (nodeset)
         spm_domain_parse_page_cells(def, node, nodeset, size);
     else
@@ -373,34 +357,6 @@ spm_domain_parse_backing(SpmDomainDef *def)
     backing->has_pages = pages->len > 0;
     for (guint i = 0; i < pages->len; i++)
         spm_domain_parse_page(def, g_ptr_array_index(pages, i));
-}
-
-static void
-spm_domain_parse_memnode(SpmDomainDef *def, xmlNodePtr node)
-{
-    g_autofree char *id = spm_xml_attr(node, "cellid");
-    guint64 number;
-
-    if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number < def->cells->len) {
-        SpmCellDef *cell = g_ptr_array_index(def->cells, number);
-
-        spm_domain_numa_policy_free(cell->policy);
-        cell->policy = g_new0(SpmNumaPolicy, 1);
-        cell->policy->mode = spm_xml_attr(node, "mode");
-        cell->policy->nodeset = spm_xml_attr(node, "nodeset");
-    }
-}
-
-static void
-spm_domain_parse_numatune(SpmDomainDef *def)
-{
-    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
-    xmlNodePtr memory = spm_xml_find(def->root, "numatune/memory");
-
-    def->policy.mode = spm_xml_attr(memory, "mode");
-    def->policy.nodeset = spm_xml_attr(memory, "nodeset");
-    for (guint i = 0; i < memnodes->len; i++)
-        spm_domain_parse_memnode(def, g_ptr_array_index(memnodes, i));
 }
 
 static void
@@ -510,15 +466,6 @@ spm_alias_tree_new(GDestroyNotify free_value)
     return g_tree_new_full(spm_domain_compare_aliases, NULL, g_free, free_value);
 }
 
-static void
-spm_domain_alias_use_free(gpointer data)
-{
-    SpmAliasUse *use = data;
-
-    g_free(use->device);
-    g_free(use);
-}
-
 /* Notes that @device, which is the element of @spm if that is given, has its alias. */
 static void
 spm_domain_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef *spm)
@@ -534,7 +481,7 @@ spm_domain_parse_alias(SpmDomainDef *def, xmlNodePtr device, const SpmMemoryDef 
     if (use && spm && !use->spm) {
         use->spm = spm;
     } else if (use && !spm && !use->device) {
-        use->device = g_strdup((const char *)device->name);
+        use->device = (const char *)device->name;
         use->line = spm_xml_line(device);
     }
 }
@@ -566,20 +513,18 @@ spm_domain_parse_aliases(SpmDomainDef *def)
 GPtrArray *
 spm_domain_nodes(xmlDocPtr doc)
 {
-    static const char *const parents[] = { "domainsnapshot", "domaincheckpoint" };
     static const char *const names[] = { "domain", "inactiveDomain" };
     xmlNodePtr root = xmlDocGetRootElement(doc);
     GPtrArray *domains = g_ptr_array_new();
+    gboolean moment = spm_xml_is(root, NULL, "domainsnapshot") || spm_xml_is(root, NULL, "domaincheckpoint");
 
     if (spm_xml_is(root, NULL, "domain"))
         g_ptr_array_add(domains, root);
-    for (gsize i = 0; i < G_N_ELEMENTS(parents); i++) {
-        for (gsize j = 0; spm_xml_is(root, NULL, parents[i]) && j < G_N_ELEMENTS(names); j++) {
-            xmlNodePtr domain = spm_xml_first(root, NULL, names[j]);
+    for (gsize i = 0; moment && i < G_N_ELEMENTS(names); i++) {
+        xmlNodePtr domain = spm_xml_first(root, NULL, names[i]);
 
-            if (domain)
-                g_ptr_array_add(domains, domain);
-        }
+        if (domain)
+            g_ptr_array_add(domains, domain);
     }
     return domains;
 }
@@ -594,9 +539,8 @@ spm_domain_def_new(xmlNodePtr domain)
     def->cells = g_ptr_array_new_with_free_func(spm_domain_cell_def_free);
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
     def->others = g_ptr_array_new_with_free_func(spm_domain_other_memory_def_free);
-    def->pages = g_ptr_array_new_with_free_func(spm_domain_page_def_free);
     def->references = g_ptr_array_new_with_free_func(spm_domain_cell_reference_free);
-    def->aliases = spm_alias_tree_new(spm_domain_alias_use_free);
+    def->aliases = spm_alias_tree_new(g_free);
     return def;
 }
 
@@ -633,12 +577,11 @@ spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faul
     spm_domain_parse_machine(def);
     spm_domain_parse_max_memory(def);
     spm_domain_parse_devices(def, limits, faults);
-    if (def->spms->len) {
-        spm_domain_parse_references(def);
+    if (def->spms->len)
         spm_domain_parse_aliases(def);
-    }
-    spm_domain_parse_backing(def);
+    spm_domain_parse_interconnects(def);
     spm_domain_parse_numatune(def);
+    spm_domain_parse_backing(def);
     return def;
 }
 
@@ -666,7 +609,6 @@ spm_domain_def_free(SpmDomainDef *def)
     g_ptr_array_unref(def->cells);
     g_ptr_array_unref(def->spms);
     g_ptr_array_unref(def->others);
-    g_ptr_array_unref(def->pages);
     g_ptr_array_unref(def->references);
     g_tree_unref(def->aliases);
     g_free(def);

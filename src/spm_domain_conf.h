@@ -87,7 +87,7 @@ typedef struct {
 
 /* An attribute or a child of a <cell> that carries more than its id and its memory. */
 typedef struct {
-    char *name;
+    const char *name; /* borrowed from the document */
     gboolean element;
     unsigned int line;
 } SpmCellExtra;
@@ -107,23 +107,18 @@ typedef struct {
     gboolean bare;     /* it has an id and no memory, and nothing else */
     gboolean has_distances;
     unsigned int distances_line;
-    SpmNumaPolicy *policy; /* of its <memnode>, or NULL */
+    gboolean has_policy;
+    SpmNumaPolicy policy;  /* of its <memnode> */
     gboolean has_pagesize; /* a <page> of <hugepages> names it */
     guint64 pagesize;      /* KiB */
 } SpmCellDef;
 
-/* A <page> of <hugepages> that names cells. */
+/* Another element that names a cell: in <interconnects>, in <numatune>, or a <page> of <hugepages>. */
 typedef struct {
-    unsigned int line;
-    char *nodeset;
-    unsigned int highest; /* the highest id of a cell among them */
-} SpmPageDef;
-
-/* Another element that names a cell: in <interconnects> or in <numatune>. */
-typedef struct {
-    char *element;
+    const char *element; /* borrowed from the document */
     const char *attribute;
-    unsigned int cell;
+    char *nodeset;     /* of a <page>, else NULL */
+    unsigned int cell; /* of a <page>, the highest id of a cell among them */
     unsigned int line;
 } SpmCellReference;
 
@@ -141,7 +136,7 @@ typedef struct {
 
 /* The first device with an alias that is not spm, and the first that is. */
 typedef struct {
-    char *device; /* its element, or NULL */
+    const char *device; /* its element, borrowed from the document, or NULL */
     unsigned int line;
     const SpmMemoryDef *spm;
 } SpmAliasUse;
@@ -172,8 +167,7 @@ typedef struct {
     GPtrArray *cells;      /* of SpmCellDef, by id */
     GPtrArray *spms;       /* of SpmMemoryDef, in document order */
     GPtrArray *others;     /* of SpmOtherMemoryDef, in document order */
-    GPtrArray *pages;      /* of SpmPageDef, in document order */
-    GPtrArray *references; /* of SpmCellReference, in document order */
+    GPtrArray *references; /* of SpmCellReference, <page> last */
     GTree *aliases;        /* of SpmAliasUse, by the aliases of all devices */
 
     gpointer ns_data; /* of the hypervisor's own namespace */
