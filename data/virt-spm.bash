@@ -14,6 +14,7 @@ _virt_spm() {
         [layout]='--format --device --emulator --libvirt-version'
         [probe]=''
         [doctor]='--emulator --root'
+        [host]='--json --xml --root'
     )
     local command='' i
     for ((i = 1; i < cword; i++)); do
@@ -37,7 +38,7 @@ _virt_spm() {
         mapfile -t COMPREPLY < <(compgen -W "${!options[*]}" -- "$cur")
     elif [[ $command == probe ]]; then
         _filedir
-    elif [[ $command != doctor ]]; then
+    elif [[ $command != doctor && $command != host ]]; then
         _filedir xml
     fi
 } && complete -F _virt_spm virt-spm

@@ -60,3 +60,56 @@ class Host:
         script = "\n".join(["set -e", *lines, "systemd-analyze verify --man=no libvirtd.service 2>&1"])
         places = {"/etc": self.path("etc"), f"/{UNITS}": self.path(UNITS)}
         return run(*in_chroot(chroot, "sh", "-c", script, places=places))
+
+
+class Memory:
+    """What the kernel and libvirt of a host tell of its memory, below a folder."""
+
+    NODES = "sys/devices/system/node"
+    DAX = "sys/bus/dax/devices"
+
+    def __init__(self, root):
+        self.root = root
+        (root / self.NODES).mkdir(parents=True)
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text) if isinstance(text, bytes) else path.write_text(f"{text}\n")
+        return path
+
+    def node(self, number, distance, cpulist=""):
+        self.write(f"{self.NODES}/node{number}/distance", distance)
+        self.write(f"{self.NODES}/node{number}/cpulist", cpulist)
+
+    def access(self, number, access, initiators, bandwidth, latency):
+        folder = f"{self.NODES}/node{number}/access{access}/initiators"
+        for kind in "read", "write":
+            self.write(f"{folder}/{kind}_bandwidth", bandwidth)
+            self.write(f"{folder}/{kind}_latency", latency)
+        for initiator in initiators:
+            (self.root / folder / f"node{initiator}").symlink_to(f"../../../node{initiator}")
+
+    def hugepages(self, number, kib, count, free):
+        folder = f"{self.NODES}/node{number}/hugepages/hugepages-{kib}kB"
+        self.write(f"{folder}/nr_hugepages", count)
+        self.write(f"{folder}/free_hugepages", free)
+
+    def device(self, name, size, target, driver="device_dax", align=2 << 20, node=0):
+        for file, value in {"size": size, "align": align, "numa_node": node, "target_node": target}.items():
+            self.write(f"{self.DAX}/{name}/{file}", value)
+        if driver:
+            (self.root / self.DAX / name / "driver").symlink_to(f"../../drivers/{driver}")
+
+    def ranges(self, *ranges):
+        self.write("proc/iomem", "00000000-00000fff : Reserved\n" + "".join(
+            f"{first:08x}-{last:08x} : Soft Reserved\n  {first:08x}-{last:08x} : dax{number}.0\n"
+            for number, (first, last) in enumerate(ranges)))
+
+    def domain(self, name, path, running=False):
+        text = (f"<domain type='kvm'><name>{name}</name><devices><memory model='dimm'><source><path>{path}</path></source>"
+                "</memory></devices></domain>")
+        if running:
+            self.write(f"run/libvirt/qemu/{name}.xml", f"<domstatus state='running'>{text}</domstatus>")
+        else:
+            self.write(f"{SYSCONFDIR.lstrip('/')}/libvirt/qemu/{name}.xml", text)

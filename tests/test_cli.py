@@ -88,7 +88,7 @@ def test_usage(command, arguments, message, virt_spm):
 
 DOCUMENT = {"--device", "--emulator", "--libvirt-version"}
 OPTIONS = {"validate": DOCUMENT, "argv": DOCUMENT, "translate": DOCUMENT | {"--reverse"}, "layout": DOCUMENT | {"--format"},
-           "probe": set(), "doctor": {"--emulator", "--root"}}
+           "probe": set(), "doctor": {"--emulator", "--root"}, "host": {"--json", "--xml", "--root"}}
 GENERAL = {"--help", "--version"}
 ALL = set().union(*OPTIONS.values())
 
@@ -100,7 +100,7 @@ def options_in(text):
 @pytest.mark.parametrize("command", OPTIONS)
 def test_a_commands_own_help(command, virt_spm):
     done = virt_spm(command, "--help")
-    argument = {"probe": " EMULATOR", "doctor": ""}.get(command, " DOMAIN.xml")
+    argument = {"probe": " EMULATOR", "doctor": "", "host": ""}.get(command, " DOMAIN.xml")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage:\n  virt-spm {command} [OPTION...]{argument}\n\n")
     assert options_in(done.stdout) == OPTIONS[command] | GENERAL

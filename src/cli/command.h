@@ -38,3 +38,4 @@ extern const SpmCliCommand spm_cli_translate;
 extern const SpmCliCommand spm_cli_layout;
 extern const SpmCliCommand spm_cli_probe;
 extern const SpmCliCommand spm_cli_doctor;
+extern const SpmCliCommand spm_cli_host;

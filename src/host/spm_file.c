@@ -58,7 +58,7 @@ spm_file_fill(int fd, void *buffer, gsize len)
     return (gssize)done;
 }
 
-/* Reads an open file of that size. */
+/* Reads an open file of that size at the most. */
 static GBytes *
 spm_file_read_open(int fd, gsize size, GError **error)
 {
@@ -78,7 +78,8 @@ spm_file_read_open(int fd, gsize size, GError **error)
  * @max: the most bytes that it may have
  * @error: set on failure, #GFileError: the file cannot be read, is not a regular file, or is larger than @max
  *
- * Never blocks, and never opens a device or a pipe.
+ * Never blocks, and never opens a device or a pipe. Of a file without a size, such as those in /proc, it
+ * reads the first @max bytes.
  *
  * Returns: (transfer full): the contents, or NULL
  */
@@ -94,7 +95,7 @@ spm_file_read(const char *path, gsize max, GError **error)
     if (status.st_size < 0 || (gsize)status.st_size > max)
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it is larger than %zu bytes", max);
     else
-        bytes = spm_file_read_open(fd, (gsize)status.st_size, error);
+        bytes = spm_file_read_open(fd, status.st_size ? (gsize)status.st_size : max, error);
     close(fd);
     return bytes;
 }
