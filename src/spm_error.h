@@ -13,6 +13,7 @@
  * @SPM_ERROR_XML: an spm element breaks its grammar
  * @SPM_ERROR_CONFIG: the grammar is fine, the domain could not work
  * @SPM_ERROR_DEVICE: the emulator was asked, and has no device for specific purpose memory
+ * @SPM_ERROR_BUSY: another domain has what this one needs
  * @SPM_ERROR_REPORTED: who was asked has reported the failure already
  */
 typedef enum {
@@ -20,6 +21,7 @@ typedef enum {
     SPM_ERROR_XML,
     SPM_ERROR_CONFIG,
     SPM_ERROR_DEVICE,
+    SPM_ERROR_BUSY,
     SPM_ERROR_REPORTED,
 } SpmErrorCode;
 

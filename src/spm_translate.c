@@ -629,6 +629,48 @@ spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
     return FALSE;
 }
 
+static void
+spm_translate_source_free(gpointer data)
+{
+    SpmSource *source = data;
+
+    g_free(source->alias);
+    g_free(source->path);
+    g_free(source);
+}
+
+/**
+ * spm_translate_sources:
+ * @domain: a <domain> of stock libvirt
+ *
+ * Returns: (transfer full): an #SpmSource for each memory device of @domain that has a path
+ */
+GPtrArray *
+spm_translate_sources(xmlNodePtr domain)
+{
+    GPtrArray *sources = g_ptr_array_new_with_free_func(spm_translate_source_free);
+    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
+
+    for (guint i = 0; i < memories->len; i++) {
+        xmlNodePtr memory = g_ptr_array_index(memories, i), size = spm_xml_find(memory, "target/size");
+        g_autofree char *path = spm_xml_content(spm_xml_find(memory, "source/path"));
+        g_autofree char *value = spm_xml_content(size), *unit = spm_xml_attr(size, "unit");
+        SpmSource *source;
+        const char *device;
+
+        if (!path)
+            continue;
+        source = g_new0(SpmSource, 1);
+        source->alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
+        source->path = g_steal_pointer(&path);
+        source->spm = spm_translate_find_carrier_override(memory, overrides, &device) != NULL;
+        spm_parse_size(value, unit, &source->size);
+        g_ptr_array_add(sources, source);
+    }
+    return sources;
+}
+
 /* ---- text ---- */
 
 /**

@@ -5,6 +5,20 @@
 
 #include "qemu_spm_caps.h"
 
+/**
+ * SpmSource:
+ * @alias: (nullable): of the memory device
+ * @path: the file or device of the host that is its memory
+ * @size: of the memory device, in KiB
+ * @spm: TRUE: it is a carrier
+ */
+typedef struct {
+    char *alias;
+    char *path;
+    guint64 size;
+    gboolean spm;
+} SpmSource;
+
 gboolean spm_translate_in_concerns(const char *xml);
 gboolean spm_translate_out_concerns(const char *xml);
 
@@ -14,6 +28,7 @@ guint spm_translate_out_doc(xmlDocPtr doc);
 const char *spm_translate_device(xmlDocPtr doc);
 const char *spm_translate_choose(xmlDocPtr doc, const SpmQemuOptions *options, GError **error);
 gboolean spm_translate_has_carrier(xmlDocPtr doc, const char *alias);
+GPtrArray *spm_translate_sources(xmlNodePtr domain);
 
 char *spm_translate_in(const char *xml, const SpmQemuOptions *options, GError **error);
 char *spm_translate_out(const char *xml, GError **error);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""spm.conf: which device, and whether contents may be lost."""
+"""spm.conf: which device, whether contents may be lost, and what is wrong with pools."""
 
 import pytest
 from documents import TRANSLATE, document
@@ -35,6 +35,14 @@ def test_device(device, call):
     ("contents_loss=yes", "invalid contents_loss 'yes'; expected refuse or allow"),
     ("devices=sp-mem", "unknown setting 'devices'"),
     ("[other]", "unknown group [other]"),
+    ("[pool hbm]\npath=/dev/dax0.0", "unknown setting 'path' in [pool hbm]"),
+    ("[pool hbm]", "[pool hbm] has no paths"),
+    ("[pool hbm]\npaths=", "[pool hbm] has no paths"),
+    ("[pool hbm]\npaths=/dev/dax0.0;dax1.0",
+     "invalid paths 'dax1.0' in [pool hbm]; expected absolute paths, separated by ';'"),
+    ("[pool h/b]\npaths=/dev/dax0.0",
+     "invalid group [pool h/b]; expected a name of letters, digits, '_' and '-' after 'pool'"),
+    ("[pool]", "unknown group [pool]"),
     ("nonsense", "Key file contains line “nonsense” which is not a key-value pair, group, or comment"),
 ])
 def test_mistakes_are_logged_and_set_nothing(settings, message, call, running, tmp_path):

@@ -279,5 +279,6 @@ spm_doctor_examine(const char *root, const char *emulator, GString *report)
 
     for (gsize i = 0; i < G_N_ELEMENTS(checks); i++)
         checks[i](&exam);
+    spm_settings_clear(&exam.settings);
     return !exam.problem;
 }

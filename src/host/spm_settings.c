@@ -11,8 +11,10 @@
 
 #include "qemu_spm_caps.h"
 #include "spm_config.h"
+#include "spm_memory_conf.h"
 
 #define SPM_SETTINGS_GROUP "spm"
+#define SPM_SETTINGS_POOL "pool "
 
 static gboolean
 spm_settings_set_device(SpmSettings *settings, const char *value)
@@ -84,6 +86,46 @@ spm_settings_set(SpmSettings *settings, const char *path, const char *key, const
     spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: unknown setting '%s'", path, key);
 }
 
+/* FALSE when a fault was added. */
+static gboolean
+spm_settings_check_pool(const char *path, const char *group, GStrv keys, GStrv devices, SpmFaults *faults)
+{
+    guint before = faults->len;
+
+    if (!spm_memory_is_pool_name(group + strlen(SPM_SETTINGS_POOL)))
+        spm_faults_add(faults, SPM_ERROR_CONFIG, 0,
+                       "%s: invalid group [%s]; expected a name of letters, digits, '_' and '-' after 'pool'",
+                       path, group);
+    for (char **key = keys; key && *key; key++) {
+        if (strcmp(*key, "paths") != 0)
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: unknown setting '%s' in [%s]", path, *key,
+                           group);
+    }
+    if (!devices || !*devices)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: [%s] has no paths", path, group);
+    for (char **device = devices; device && *device; device++) {
+        if (!g_path_is_absolute(*device))
+            spm_faults_add(faults, SPM_ERROR_CONFIG, 0,
+                           "%s: invalid paths '%s' in [%s]; expected absolute paths, separated by ';'", path,
+                           *device, group);
+    }
+    return faults->len == before;
+}
+
+static void
+spm_settings_read_pool(SpmSettings *settings, const char *path, GKeyFile *file, const char *group,
+                       SpmFaults *faults)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
+    g_auto(GStrv) devices = g_key_file_get_string_list(file, group, "paths", NULL, NULL);
+
+    if (!spm_settings_check_pool(path, group, keys, devices, faults))
+        return;
+    if (!settings->pools)
+        settings->pools = spm_alias_tree_new((GDestroyNotify)g_strfreev);
+    g_tree_insert(settings->pools, g_strdup(group + strlen(SPM_SETTINGS_POOL)), g_steal_pointer(&devices));
+}
+
 static void
 spm_settings_read(SpmSettings *settings, const char *path, GKeyFile *file, SpmFaults *faults)
 {
@@ -91,7 +133,9 @@ spm_settings_read(SpmSettings *settings, const char *path, GKeyFile *file, SpmFa
     g_auto(GStrv) keys = g_key_file_get_keys(file, SPM_SETTINGS_GROUP, NULL, NULL);
 
     for (char **group = groups; *group; group++) {
-        if (strcmp(*group, SPM_SETTINGS_GROUP) != 0)
+        if (g_str_has_prefix(*group, SPM_SETTINGS_POOL))
+            spm_settings_read_pool(settings, path, file, *group, faults);
+        else if (strcmp(*group, SPM_SETTINGS_GROUP) != 0)
             spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: unknown group [%s]", path, *group);
     }
     for (char **key = keys; key && *key; key++) {
@@ -118,4 +162,14 @@ spm_settings_load(const char *path, SpmSettings *settings, SpmFaults *faults)
         spm_settings_read(settings, path, file, faults);
     else if (!g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
         spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", path, error->message);
+}
+
+/**
+ * spm_settings_clear:
+ * @settings: what spm_settings_load() set
+ */
+void
+spm_settings_clear(SpmSettings *settings)
+{
+    g_clear_pointer(&settings->pools, g_tree_unref);
 }

@@ -40,6 +40,7 @@ spm_report_error(virConnectPtr conn, const GError *error)
         [SPM_ERROR_XML] = VIR_ERR_XML_ERROR,
         [SPM_ERROR_CONFIG] = VIR_ERR_CONFIG_UNSUPPORTED,
         [SPM_ERROR_DEVICE] = VIR_ERR_CONFIG_UNSUPPORTED,
+        [SPM_ERROR_BUSY] = VIR_ERR_RESOURCE_BUSY,
     };
 
     spm_report(conn, codes[error->code], error->message);

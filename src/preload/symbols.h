@@ -11,9 +11,9 @@
  * the plugin does anything for it. What gives a document is called first, and libvirt has then let the
  * connection have it.
  *
- * The virDomainMigrate*3 functions, virSetErrorLogPriorityFunc and the last two are private, yet every
- * libvirt from 9.0 to 12.8 exports them for its own daemons (src/libvirt_internal.h, src/util/virerror.h),
- * and their types have not changed. */
+ * The virDomainMigrate*3 functions, virHook*, virSetErrorLogPriorityFunc and the last two are private, yet
+ * every libvirt from 9.0 to 12.8 exports them for its own daemons and drivers (src/libvirt_internal.h,
+ * src/util/virhook.h, src/util/virerror.h), and their types have not changed. */
 
 /* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))
@@ -114,6 +114,12 @@ SPM_INTERPOSED(int, virDomainUpdateDeviceFlags, (virDomainPtr domain, const char
 SPM_INTERPOSED(int, virDomainDetachDevice, (virDomainPtr domain, const char *xml))
 SPM_INTERPOSED(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags))
 SPM_INTERPOSED(int, virDomainDetachDeviceAlias, (virDomainPtr domain, const char *alias, unsigned int flags))
+
+/* A domain starts or stops, in whatever way. */
+SPM_INTERPOSED_OPTIONAL(int, virHookPresent, (int driver))
+SPM_INTERPOSED_OPTIONAL(int, virHookCall,
+                        (int driver, const char *id, int op, int sub_op, const char *extra, const char *input,
+                         char **output))
 
 /* What a daemon logs of an error. */
 SPM_INTERPOSED_OPTIONAL(void, virSetErrorLogPriorityFunc, (SpmErrorPriority function))

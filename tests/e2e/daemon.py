@@ -28,6 +28,7 @@ DIRECTORIES = {
     "/var/cache/libvirt": "cache",
     "/var/log/libvirt": "log",
     "/run/libvirt": "run",
+    "/dev/libvirt-spm": "pools",
 }
 
 LIBVIRTD_CONF = """\

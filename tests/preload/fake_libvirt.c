@@ -12,6 +12,7 @@
  *   FAKE_SECRET    text of a domain's XML that is shown with VIR_DOMAIN_XML_SECURE only
  *   FAKE_UNREADABLE  no XML of a domain is given that is asked for with these flags
  *   FAKE_CHANGING  the XML of a domain is another one each time
+ *   FAKE_HOOK      there are hook scripts, which end with this status
  *
  * What it is asked, rather than told to do, is on its standard error. A program that has loaded it itself may
  * listen instead, see fake_libvirt.h. */
@@ -225,6 +226,24 @@ NUMBER(virDomainCheckpointFree, (virDomainCheckpointPtr checkpoint), (free(check
 OBJECT(virConnectPtr, virDomainSnapshotGetConnect, (virDomainSnapshotPtr snapshot), "QEMU")
 OBJECT(virConnectPtr, virDomainCheckpointGetConnect, (virDomainCheckpointPtr checkpoint), "QEMU")
 /* clang-format on */
+
+int virHookPresent(int driver);
+int virHookCall(int driver, const char *id, int op, int sub_op, const char *extra, const char *input,
+                char **output);
+
+int
+virHookPresent(int driver)
+{
+    return getenv("FAKE_HOOK") != NULL;
+}
+
+int
+virHookCall(int driver, const char *id, int op, int sub_op, const char *extra, const char *input,
+            char **output)
+{
+    printf("script: %s %d\n", id, op);
+    return atoi(getenv("FAKE_HOOK"));
+}
 
 /* As libvirt's, it looks at the connection first, and at the document next. */
 virDomainPtr
