@@ -11,6 +11,7 @@ _virt_spm() {
         [validate]='--device --emulator --libvirt-version'
         [argv]='--device --emulator --libvirt-version'
         [translate]='--reverse --device --emulator --libvirt-version'
+        [expand]='--request --profiles --leftovers --device --emulator --libvirt-version'
         [layout]='--format --device --emulator --libvirt-version'
         [probe]=''
         [doctor]='--emulator --root'
@@ -19,7 +20,7 @@ _virt_spm() {
     local command='' i
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
-            --device | --emulator | --libvirt-version | --format | --root) ((++i)) ;;
+            --device | --emulator | --libvirt-version | --format | --root | --request | --profiles) ((++i)) ;;
             -*) ;;
             *) command=${words[i]} && break ;;
         esac
@@ -29,8 +30,8 @@ _virt_spm() {
         --device) mapfile -t COMPREPLY < <(compgen -W 'spm-memory sp-mem' -- "$cur") && return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'text svg' -- "$cur") && return ;;
         --emulator) _filedir && return ;;
-        --root) _filedir -d && return ;;
-        --libvirt-version) return ;;
+        --root | --profiles) _filedir -d && return ;;
+        --libvirt-version | --request) return ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "${options[${command:-none}]-${options[*]}} --help --version" -- "$cur" | sort -u)

@@ -345,7 +345,7 @@ spm_translate_argument_is(xmlNodePtr arg, const char *value)
 
 /* Gives <numa> the cells back that spm_translate_leave_cells_out() took. */
 static void
-spm_translate_restore_cells(xmlNodePtr domain, GHashTable *emptied)
+spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied)
 {
     g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
@@ -406,13 +406,28 @@ spm_translate_make_spm(xmlNodePtr domain)
         carriers++;
     }
     if (left_out)
-        spm_translate_restore_cells(domain, emptied);
+        spm_translate_take_cells(domain, emptied);
     g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
     if (carriers) {
         spm_translate_give_slots_back(domain, carriers);
         spm_qemu_ns_drop(domain);
     }
     return carriers;
+}
+
+/**
+ * spm_translate_restore_cells:
+ * @domain: a <domain> of stock libvirt, whose carriers may have lost their overrides
+ *
+ * Gives <numa> the cells back that were left out for an old libvirt.
+ */
+void
+spm_translate_restore_cells(xmlNodePtr domain)
+{
+    g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
+
+    spm_translate_take_cells(domain, emptied);
+    g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
 }
 
 /* ---- both ---- */

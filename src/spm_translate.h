@@ -25,6 +25,7 @@ gboolean spm_translate_out_concerns(const char *xml);
 SpmDomainDef *spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults);
 guint spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faults);
 guint spm_translate_out_doc(xmlDocPtr doc);
+void spm_translate_restore_cells(xmlNodePtr domain);
 const char *spm_translate_device(xmlDocPtr doc);
 const char *spm_translate_choose(xmlDocPtr doc, const SpmQemuOptions *options, GError **error);
 gboolean spm_translate_has_carrier(xmlDocPtr doc, const char *alias);

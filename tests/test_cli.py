@@ -26,7 +26,7 @@ def test_device(virt_spm):
 
 
 @pytest.mark.parametrize("words,formatted", [
-    (["validate"], 0), (["argv"], 0), (["translate"], 1), (["layout"], 0), (["translate", "--reverse"], 1)])
+    (["validate"], 0), (["argv"], 0), (["translate"], 1), (["expand"], 0), (["expand", "--request", "2MiB"], 1), (["layout"], 0), (["translate", "--reverse"], 1)])
 def test_a_document_is_parsed_and_formatted_once(words, formatted, virt_spm, tmp_path):
     """tests/preload/count.c says so."""
     path = SINGLE
@@ -87,7 +87,8 @@ def test_usage(command, arguments, message, virt_spm):
 
 
 DOCUMENT = {"--device", "--emulator", "--libvirt-version"}
-OPTIONS = {"validate": DOCUMENT, "argv": DOCUMENT, "translate": DOCUMENT | {"--reverse"}, "layout": DOCUMENT | {"--format"},
+OPTIONS = {"validate": DOCUMENT, "argv": DOCUMENT, "translate": DOCUMENT | {"--reverse"},
+           "expand": DOCUMENT | {"--request", "--profiles", "--leftovers"}, "layout": DOCUMENT | {"--format"},
            "probe": set(), "doctor": {"--emulator", "--root"}, "host": {"--json", "--xml", "--root"}}
 GENERAL = {"--help", "--version"}
 ALL = set().union(*OPTIONS.values())
@@ -150,6 +151,7 @@ def test_completion_of_a_commands_options(command):
     (["layout", "--format", ""], {"text", "svg"}), (["argv", "--device", "sp-"], {"sp-mem"}),
     (["argv", ""], {"FILES", "xml"}), (["translate", "--reverse", ""], {"FILES", "xml"}), (["probe", ""], {"FILES"}),
     (["argv", "--emulator", ""], {"FILES"}), (["doctor", "--root", ""], {"FILES", "-d"}), (["doctor", ""], set()),
+    (["expand", "--profiles", ""], {"FILES", "-d"}), (["expand", "--request", ""], set()), (["expand", ""], {"FILES", "xml"}),
     (["argv", "--libvirt-version", ""], set())])
 def test_completion(words, found):
     assert complete(*words) == found

@@ -35,6 +35,7 @@ typedef struct {
 extern const SpmCliCommand spm_cli_validate;
 extern const SpmCliCommand spm_cli_argv;
 extern const SpmCliCommand spm_cli_translate;
+extern const SpmCliCommand spm_cli_expand;
 extern const SpmCliCommand spm_cli_layout;
 extern const SpmCliCommand spm_cli_probe;
 extern const SpmCliCommand spm_cli_doctor;

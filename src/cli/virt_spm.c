@@ -11,8 +11,8 @@
 #include "spm_config.h"
 
 static const SpmCliCommand *const spm_cli_commands[] = {
-    &spm_cli_validate, &spm_cli_argv,   &spm_cli_translate, &spm_cli_layout,
-    &spm_cli_probe,    &spm_cli_doctor, &spm_cli_host,
+    &spm_cli_validate, &spm_cli_argv,  &spm_cli_translate, &spm_cli_expand,
+    &spm_cli_layout,   &spm_cli_probe, &spm_cli_doctor,    &spm_cli_host,
 };
 
 static gboolean spm_cli_help;

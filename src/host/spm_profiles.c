@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The administrator's profiles: the files in spm.d, next to spm.conf.
+ *
+ * A mistake in a profile must not weaken it: a request for SPM from one host node would get it from any. So a
+ * profile with a mistake is kept with the mistake, and a request for it is refused. */
+
+#include "host/spm_profiles.h"
+
+#include <string.h>
+
+#include "host/spm_file.h"
+#include "host/spm_settings.h"
+#include "spm_config.h"
+#include "spm_cpuset.h"
+#include "spm_memory_conf.h"
+
+/* The most bytes that a file may have. */
+#define SPM_PROFILES_MAX (1024 * 1024)
+
+static gboolean
+spm_profiles_set_text(gpointer field, const char *value)
+{
+    g_free(*(char **)field);
+    *(char **)field = g_strdup(value);
+    return *value != '\0';
+}
+
+/* "1GiB" in KiB */
+static gboolean
+spm_profiles_set_size(gpointer field, const char *value)
+{
+    gsize digits = strspn(value, G_CSET_DIGITS);
+    g_autofree char *number = g_strndup(value, digits), *unit = g_strstrip(g_strdup(value + digits));
+
+    return *unit && spm_parse_size(number, unit, field) && *(guint64 *)field;
+}
+
+static gboolean
+spm_profiles_set_nodes(gpointer field, const char *value)
+{
+    return spm_profiles_set_text(field, value) && spm_cpuset_is_valid(value);
+}
+
+static gboolean
+spm_profiles_set_access(gpointer field, const char *value)
+{
+    *(SpmAccess *)field = spm_access_from_string(value);
+    return *(SpmAccess *)field != SPM_ACCESS_DEFAULT;
+}
+
+static gboolean
+spm_profiles_set_requests(gpointer field, const char *value)
+{
+    g_autoptr(GPtrArray) requests = g_ptr_array_new_with_free_func(spm_request_free);
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+
+    spm_request_parse(value, "", 0, requests, faults);
+    return spm_profiles_set_text(field, value) && !faults->len;
+}
+
+typedef struct {
+    const char *group; /* with the blank before its name */
+    const char *name;
+    gsize offset; /* in SpmProfile or SpmFlavor */
+    gboolean (*set)(gpointer field, const char *value);
+    const char *expected;
+} SpmProfilesKey;
+
+#define SPM_PROFILE "profile "
+#define SPM_FLAVOR "flavor "
+
+static const SpmProfilesKey spm_profiles_keys[] = {
+    { SPM_PROFILE, "pagesize", G_STRUCT_OFFSET(SpmProfile, pagesize), spm_profiles_set_size,
+      "a size such as 2MiB" },
+    { SPM_PROFILE, "nodemask", G_STRUCT_OFFSET(SpmProfile, nodemask), spm_profiles_set_nodes,
+      "host NUMA nodes such as 0 or 0-1,3" },
+    { SPM_PROFILE, "access", G_STRUCT_OFFSET(SpmProfile, access), spm_profiles_set_access,
+      "shared or private" },
+    { SPM_PROFILE, "pool", G_STRUCT_OFFSET(SpmProfile, pool), spm_profiles_set_text, "the name of a pool" },
+    { SPM_FLAVOR, "size", G_STRUCT_OFFSET(SpmFlavor, size), spm_profiles_set_requests,
+      "a request such as 1GiB" },
+    { SPM_FLAVOR, "profile", G_STRUCT_OFFSET(SpmFlavor, profile), spm_profiles_set_text,
+      "the name of a profile" },
+};
+
+static void
+spm_profile_free(gpointer data)
+{
+    SpmProfile *profile = data;
+
+    g_free(profile->fault);
+    g_free(profile->nodemask);
+    g_free(profile->pool);
+    g_free(profile);
+}
+
+static void
+spm_flavor_free(gpointer data)
+{
+    SpmFlavor *flavor = data;
+
+    g_free(flavor->fault);
+    g_free(flavor->size);
+    g_free(flavor->profile);
+    g_free(flavor);
+}
+
+/* ---- one group ---- */
+
+/* A group of a file, which may add to what earlier files say of the same name. */
+typedef struct {
+    const char *path;
+    const char *group;
+    GKeyFile *file;
+    gpointer entry;
+    char **fault; /* of the entry; gets the first one */
+    SpmFaults *faults;
+} SpmProfilesGroup;
+
+static void spm_profiles_fault(const SpmProfilesGroup *group, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+spm_profiles_fault(const SpmProfilesGroup *group, const char *format, ...)
+{
+    g_autofree char *message = NULL, *whole = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    whole = g_strdup_printf("%s: [%s]: %s", group->path, group->group, message);
+    spm_faults_add(group->faults, SPM_ERROR_CONFIG, 0, "%s", whole);
+    if (group->fault && !*group->fault)
+        *group->fault = g_steal_pointer(&whole);
+}
+
+static void
+spm_profiles_set(const SpmProfilesGroup *group, const char *key)
+{
+    g_autofree char *value = g_key_file_get_value(group->file, group->group, key, NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(spm_profiles_keys); i++) {
+        const SpmProfilesKey *known = &spm_profiles_keys[i];
+
+        if (!g_str_has_prefix(group->group, known->group) || strcmp(key, known->name) != 0)
+            continue;
+        if (!known->set((char *)group->entry + known->offset, value))
+            spm_profiles_fault(group, "invalid %s '%s'; expected %s", key, value, known->expected);
+        return;
+    }
+    spm_profiles_fault(group, "unknown setting '%s' with the value '%s'", key, value);
+}
+
+static void
+spm_profiles_read_keys(const SpmProfilesGroup *group)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(group->file, group->group, NULL, NULL);
+
+    for (char **key = keys; *key; key++)
+        spm_profiles_set(group, *key);
+}
+
+static void
+spm_profiles_read_profile(SpmProfilesGroup *group, const char *name, GHashTable *profiles)
+{
+    SpmProfile *profile = g_hash_table_lookup(profiles, name);
+
+    if (!profile)
+        g_hash_table_insert(profiles, g_strdup(name), profile = g_new0(SpmProfile, 1));
+    group->entry = profile;
+    group->fault = &profile->fault;
+    spm_profiles_read_keys(group);
+    if (profile->pool && (profile->pagesize || profile->nodemask))
+        spm_profiles_fault(group, "pool='%s' cannot be combined with pagesize and nodemask", profile->pool);
+}
+
+static void
+spm_profiles_read_flavor(SpmProfilesGroup *group, const char *name, GHashTable *flavors)
+{
+    SpmFlavor *flavor = g_hash_table_lookup(flavors, name);
+
+    if (!flavor)
+        g_hash_table_insert(flavors, g_strdup(name), flavor = g_new0(SpmFlavor, 1));
+    group->entry = flavor;
+    group->fault = &flavor->fault;
+    spm_profiles_read_keys(group);
+    if (!flavor->size)
+        spm_profiles_fault(group, "it has no size");
+}
+
+/* ---- files ---- */
+
+static void
+spm_profiles_read_file(const char *path, SpmProfiles *profiles, SpmFaults *faults)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GBytes) bytes = spm_file_read(path, SPM_PROFILES_MAX, &error);
+    g_auto(GStrv) groups = NULL;
+
+    if (!bytes || !g_key_file_load_from_bytes(file, bytes, G_KEY_FILE_NONE, &error)) {
+        spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", path, error->message);
+        return;
+    }
+    groups = g_key_file_get_groups(file, NULL);
+    for (char **name = groups; *name; name++) {
+        SpmProfilesGroup group = { path, *name, file, NULL, NULL, faults };
+
+        if (g_str_has_prefix(*name, SPM_PROFILE))
+            spm_profiles_read_profile(&group, *name + strlen(SPM_PROFILE), profiles->profiles);
+        else if (g_str_has_prefix(*name, SPM_FLAVOR))
+            spm_profiles_read_flavor(&group, *name + strlen(SPM_FLAVOR), profiles->flavors);
+        else
+            spm_profiles_fault(&group, "unknown group; expected [profile NAME] or [flavor NAME]");
+    }
+}
+
+static gint
+spm_profiles_compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/**
+ * spm_profiles_path:
+ *
+ * Returns: (transfer full): the folder to load: the one that the environment variable LIBVIRT_SPM_PROFILES
+ * names, or for root the one next to libvirt's own files, or the user's
+ */
+char *
+spm_profiles_path(void)
+{
+    return spm_settings_place("LIBVIRT_SPM_PROFILES", SPM_SYSCONFDIR "/libvirt/spm.d",
+                              g_get_user_config_dir(), "spm.d");
+}
+
+/**
+ * spm_profiles_load:
+ * @folder: of which the files *.conf are read, in the order of their names; there are none if it does not
+ * exist
+ * @profiles: (out): what the files say; free it with spm_profiles_clear()
+ * @faults: gets a fault for each mistake
+ */
+void
+spm_profiles_load(const char *folder, SpmProfiles *profiles, SpmFaults *faults)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    profiles->folder = g_strdup(folder);
+    profiles->profiles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_profile_free);
+    profiles->flavors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_flavor_free);
+    if (!dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", folder, error->message);
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (g_str_has_suffix(name, ".conf"))
+            g_ptr_array_add(names, g_build_filename(folder, name, NULL));
+    }
+    g_ptr_array_sort(names, spm_profiles_compare_names);
+    for (guint i = 0; i < names->len; i++)
+        spm_profiles_read_file(g_ptr_array_index(names, i), profiles, faults);
+}
+
+/**
+ * spm_profiles_clear:
+ * @profiles: what spm_profiles_load() filled
+ */
+void
+spm_profiles_clear(SpmProfiles *profiles)
+{
+    g_free(profiles->folder);
+    g_clear_pointer(&profiles->profiles, g_hash_table_unref);
+    g_clear_pointer(&profiles->flavors, g_hash_table_unref);
+}

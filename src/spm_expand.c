@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Expansion: gives a domain the SPM that it requests.
+ *
+ * Theory of operation
+ *
+ * What a request needs is made anew each time: first everything that an earlier expansion made is removed,
+ * then it is made for the requests that there are now. Nothing is remembered but the alias of an spm element,
+ * "ua-spm-request" and the number of the request. So expansion is idempotent, and a request that is gone
+ * takes its SPM away:
+ *
+ *   removed:  the spm elements with such an alias, and the last cells if they have nothing but these
+ *   made:     cell 0 with all CPUs and all memory if there are no cells; a cell without memory for each
+ * request that names none; the spm elements, before all other memory devices changed:  <memory> and
+ * <currentMemory> by the difference; <maxMemory> if it is too small
+ *
+ * Whether the result can work is for validation to say. */
+
+#include "spm_expand.h"
+
+#include <string.h>
+
+#include "qemu_spm_caps.h"
+#include "spm_domain_format.h"
+#include "spm_domain_postparse.h"
+#include "spm_translate.h"
+#include "spm_xml.h"
+
+#define SPM_EXPAND_ALIAS "ua-spm-request"
+/* Begins the aliases of all devices that libvirt-spm names. */
+#define SPM_EXPAND_LEFTOVER_ALIAS "ua-spm"
+
+typedef struct {
+    SpmDomainDef *def; /* without what was removed so far */
+    const GPtrArray *requests;
+    const SpmProfiles *profiles;
+    gboolean leftovers;
+    SpmFaults *faults;
+    unsigned int next; /* the number of cells, and so the id of a new one */
+    guint64 total;     /* KiB of the domain before */
+    guint64 removed;   /* KiB of memory devices */
+    gboolean cell_removed;
+    gint64 *before;    /* the cell of each request before, -1: none */
+    gint64 *chosen;    /* and from now on */
+    GHashTable *empty; /* the cells of what was removed */
+} SpmExpand;
+
+/**
+ * spm_expand_concerns:
+ * @xml: a document
+ * @profiles: the host's profiles
+ *
+ * Returns: FALSE when @xml surely has no request and nothing that an expansion made
+ */
+gboolean
+spm_expand_concerns(const char *xml, const SpmProfiles *profiles)
+{
+    return strstr(xml, "spm") || strstr(xml, "CUSTOM_SPM_MIB") || spm_xml_hides_words(xml) ||
+           (g_hash_table_size(profiles->flavors) && strstr(xml, "flavor"));
+}
+
+/* The number of the request in @alias, or -1. */
+static gint64
+spm_expand_number(const char *alias)
+{
+    guint64 number;
+
+    if (!alias || !g_str_has_prefix(alias, SPM_EXPAND_ALIAS) ||
+        !spm_parse_number(alias + strlen(SPM_EXPAND_ALIAS), 10, G_MAXINT, &number))
+        return -1;
+    return (gint64)number;
+}
+
+static gboolean
+spm_expand_is_removed(const char *alias, gboolean leftovers)
+{
+    return spm_expand_number(alias) >= 0 ||
+           (leftovers && alias && g_str_has_prefix(alias, SPM_EXPAND_LEFTOVER_ALIAS));
+}
+
+static gboolean
+spm_expand_has_removed(xmlNodePtr domain)
+{
+    g_autoptr(GPtrArray) aliases = spm_xml_find_all(domain, "devices/memory/alias");
+
+    for (guint i = 0; i < aliases->len; i++) {
+        g_autofree char *name = spm_xml_attr(g_ptr_array_index(aliases, i), "name");
+
+        if (spm_expand_number(name) >= 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* ---- removing ---- */
+
+static void
+spm_expand_remove_spms(SpmExpand *expand)
+{
+    GPtrArray *spms = expand->def->spms;
+
+    for (guint i = spms->len; i-- > 0;) {
+        SpmMemoryDef *spm = g_ptr_array_index(spms, i);
+        gint64 number = spm_expand_number(spm->alias);
+
+        if (!spm_expand_is_removed(spm->alias, expand->leftovers))
+            continue;
+        if (number >= 0 && number < expand->requests->len)
+            expand->before[number] = spm->cell;
+        g_hash_table_add(expand->empty, GUINT_TO_POINTER(spm->cell));
+        expand->removed += spm->size;
+        spm_xml_remove(spm->node);
+        g_ptr_array_remove_index(spms, i);
+    }
+}
+
+/* Carriers whose overrides were lost, with their slots. */
+static void
+spm_expand_remove_others(SpmExpand *expand)
+{
+    GPtrArray *others = expand->def->others;
+    unsigned int slots = expand->def->slots;
+
+    for (guint i = others->len; expand->leftovers && i-- > 0;) {
+        SpmOtherMemoryDef *other = g_ptr_array_index(others, i);
+
+        if (!spm_expand_is_removed(other->alias, TRUE))
+            continue;
+        slots -= slots > 0;
+        expand->removed += other->size;
+        spm_xml_remove(other->node);
+        g_ptr_array_remove_index(others, i);
+    }
+    if (slots == expand->def->slots)
+        return;
+    spm_xml_set_attr(spm_xml_first(expand->def->root, NULL, "maxMemory"), "slots", "%u", slots);
+}
+
+/* TRUE when another element than a memory device refers to the last cell. */
+static gboolean
+spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *last)
+{
+    g_autoptr(GPtrArray) siblings = spm_xml_find_all(def->root, "cpu/numa[1]/cell/distances/sibling");
+    gboolean found = FALSE;
+
+    for (guint i = 0; i < siblings->len; i++) {
+        g_autofree char *id = spm_xml_attr(g_ptr_array_index(siblings, i), "id");
+        guint64 number;
+
+        found |= id && spm_parse_number(id, 10, G_MAXINT, &number) && number == last->id;
+    }
+    SPM_FOREACH(SpmCellReference, reference, def->references)
+        found |= reference->cell == last->id;
+    return found;
+}
+
+/* TRUE when a memory device is in that cell. */
+static gboolean
+spm_expand_is_cell_used(const SpmDomainDef *def, gint64 id)
+{
+    for (guint i = 0; i < def->spms->len; i++) {
+        if (((SpmMemoryDef *)g_ptr_array_index(def->spms, i))->cell == id)
+            return TRUE;
+    }
+    for (guint i = 0; i < def->others->len; i++) {
+        if (((SpmOtherMemoryDef *)g_ptr_array_index(def->others, i))->cell == id)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Removes the last cells that nothing uses any more. */
+static void
+spm_expand_remove_cells(SpmExpand *expand)
+{
+    GPtrArray *cells = expand->def->cells;
+
+    while (cells->len > 0) {
+        const SpmCellDef *last = g_ptr_array_index(cells, cells->len - 1);
+
+        if (!last->bare || spm_expand_is_cell_used(expand->def, last->id) ||
+            spm_expand_is_referred_to(expand->def, last) ||
+            !(expand->leftovers || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(last->id))))
+            return;
+        spm_xml_remove(last->node);
+        expand->cell_removed = TRUE;
+        g_ptr_array_set_size(cells, (gint)cells->len - 1);
+    }
+}
+
+/* ---- making: cells ---- */
+
+/* <numa>, which is made if there is none, and <cpu> as well. */
+static xmlNodePtr
+spm_expand_ensure_numa(xmlNodePtr domain)
+{
+    g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
+    xmlNodePtr cpu = spm_xml_first(domain, NULL, "cpu");
+    xmlNodePtr devices = spm_xml_first(domain, NULL, "devices");
+    xmlNodePtr numa;
+
+    if (numas->len)
+        return g_ptr_array_index(numas, numas->len - 1);
+    numa = spm_xml_new(domain->doc, NULL, "numa");
+    if (cpu) {
+        spm_xml_append(cpu, numa);
+        return numa;
+    }
+    cpu = spm_xml_new(domain->doc, NULL, "cpu");
+    xmlAddChild(cpu, numa);
+    if (devices)
+        spm_xml_insert_before(devices, cpu);
+    else
+        spm_xml_append(domain, cpu);
+    return numa;
+}
+
+/* Makes the next cell. */
+static void
+spm_expand_add_cell(SpmExpand *expand, const char *cpus, guint64 memory)
+{
+    xmlNodePtr numa = spm_expand_ensure_numa(expand->def->root);
+    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = xmlLastElementChild(numa);
+
+    spm_xml_set_attr(cell, "id", "%u", expand->next++);
+    if (cpus)
+        spm_xml_add_attr(cell, "cpus", cpus);
+    spm_xml_set_attr(cell, "memory", "%" G_GUINT64_FORMAT, memory);
+    spm_xml_add_attr(cell, "unit", "KiB");
+    /* <interconnects> follows the cells */
+    if (after && !spm_xml_is(after, NULL, "cell"))
+        spm_xml_insert_before(after, cell);
+    else
+        spm_xml_append(numa, cell);
+}
+
+/* Cell 0 of a domain without cells: all CPUs, and all memory that is not a device's. */
+static void
+spm_expand_add_first_cell(SpmExpand *expand)
+{
+    const SpmDomainDef *def = expand->def;
+    guint64 taken = spm_domain_def_total(def) + expand->removed, count = 1;
+    g_autofree char *vcpu = spm_xml_content(spm_xml_first(def->root, NULL, "vcpu"));
+    g_autofree char *cpus = NULL;
+
+    if (expand->next > 0)
+        return;
+    if (def->memory <= taken) {
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, def->line,
+                       "<domain> has no <numa>, and its <memory> has nothing for cell 0; give it a <memory> "
+                       "that is larger than its memory devices");
+        return;
+    }
+    if (vcpu)
+        spm_parse_number(vcpu, 10, G_MAXINT, &count);
+    cpus = count > 1 ? g_strdup_printf("0-%" G_GUINT64_FORMAT, count - 1) : g_strdup("0");
+    spm_expand_add_cell(expand, cpus, def->memory - taken);
+}
+
+static gboolean
+spm_expand_is_chosen(const SpmExpand *expand, gint64 cell)
+{
+    for (guint i = 0; i < expand->requests->len; i++) {
+        if (expand->chosen[i] == cell)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What a cell has that SPM does not share it with, NULL for nothing. */
+static const char *
+spm_expand_find_in_cell(const SpmExpand *expand, gint64 id)
+{
+    const SpmCellDef *cell = spm_domain_def_cell(expand->def, (unsigned int)id);
+
+    if (cell && xmlHasProp(cell->node, BAD_CAST "cpus"))
+        return "CPUs";
+    return (cell && cell->memory) || (!cell && id == 0) ? "memory of its own" : NULL;
+}
+
+/* Checks the cell that a request names, if it does. */
+static void
+spm_expand_check_cell(const SpmExpand *expand, const SpmRequest *request)
+{
+    const char *found = spm_expand_find_in_cell(expand, request->cell);
+
+    if (request->cell < 0)
+        return;
+    if (request->cell >= expand->next)
+        spm_faults_add(
+            expand->faults, SPM_ERROR_CONFIG, request->line,
+            "a request for SPM names cell %u, but the next cell of the domain is %u; name that one, "
+            "or none",
+            (unsigned int)request->cell, expand->next);
+    else if (found)
+        spm_faults_add(
+            expand->faults, SPM_ERROR_CONFIG, request->line,
+            "a request for SPM names cell %u, which has %s; name a cell that only SPM uses, or none",
+            (unsigned int)request->cell, found);
+}
+
+/* Makes the next cells if requests name them. */
+static void
+spm_expand_add_named_cells(SpmExpand *expand)
+{
+    while (spm_expand_is_chosen(expand, expand->next))
+        spm_expand_add_cell(expand, NULL, 0);
+}
+
+/* Chooses a cell for each request: the one that it names, else the one that it had before and that is still
+ * there, because something refers to it, else a new one. */
+static void
+spm_expand_choose_cells(SpmExpand *expand)
+{
+    const GPtrArray *requests = expand->requests;
+
+    for (guint i = 0; i < requests->len; i++)
+        expand->chosen[i] = ((SpmRequest *)g_ptr_array_index(requests, i))->cell;
+    for (guint i = 0; i < requests->len; i++) {
+        gint64 before = expand->before[i];
+
+        if (expand->chosen[i] < 0 && before >= 0 && before < expand->next &&
+            !spm_expand_is_chosen(expand, before) && !spm_expand_find_in_cell(expand, before))
+            expand->chosen[i] = before;
+    }
+    for (guint i = 0; i < requests->len; i++) {
+        spm_expand_add_named_cells(expand);
+        if (expand->chosen[i] < 0)
+            expand->chosen[i] = expand->next;
+    }
+    spm_expand_add_named_cells(expand);
+    for (guint i = 0; i < requests->len; i++)
+        spm_expand_check_cell(expand, g_ptr_array_index(requests, i));
+}
+
+/* ---- making: memory ---- */
+
+/* The profile of @request, NULL for none; adds a fault when it cannot be used. */
+static const SpmProfile *
+spm_expand_find_profile(SpmExpand *expand, const SpmRequest *request)
+{
+    GHashTable *profiles = expand->profiles->profiles;
+    const SpmProfile *profile =
+        g_hash_table_lookup(profiles, request->profile ? request->profile : "default");
+
+    if (!profile && request->profile)
+        spm_faults_add(
+            expand->faults, SPM_ERROR_CONFIG, request->line,
+            "a request for SPM has the profile '%s', which this host does not have; add [profile %s] "
+            "to a file in %s, or use another host",
+            request->profile, request->profile, expand->profiles->folder);
+    else if (profile && profile->fault)
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
+                       "a request for SPM has a profile of this host that is wrong: %s", profile->fault);
+    return profile;
+}
+
+static xmlNodePtr
+spm_expand_new_spm(SpmExpand *expand, guint number)
+{
+    const SpmRequest *request = g_ptr_array_index(expand->requests, number);
+    const SpmProfile *profile = spm_expand_find_profile(expand, request);
+    g_autofree char *alias = g_strdup_printf(SPM_EXPAND_ALIAS "%u", number);
+    SpmMemoryDef spm = { .node = expand->def->root, .size = request->size, .alias = alias };
+    xmlNodePtr node;
+
+    spm.cell = (unsigned int)expand->chosen[number];
+    if (profile) {
+        spm.access = profile->access;
+        spm.pagesize = profile->pagesize;
+        spm.nodemask = profile->nodemask;
+    }
+    node = spm_memory_def_format(&spm, "spm");
+    if (profile && profile->pool) {
+        xmlNodePtr source = spm_xml_new(node->doc, NULL, "source");
+
+        spm_xml_add(source, "pool", "%s", profile->pool);
+        xmlAddPrevSibling(spm_xml_first(node, NULL, "target"), source);
+    }
+    return node;
+}
+
+/* Before all other memory devices, so that the order of those does not depend on the requests. */
+static void
+spm_expand_add_spms(SpmExpand *expand)
+{
+    xmlNodePtr domain = expand->def->root;
+    xmlNodePtr anchor = spm_xml_find(domain, "devices/memory");
+    xmlNodePtr devices = spm_xml_first(domain, NULL, "devices");
+
+    if (!devices) {
+        devices = spm_xml_new(domain->doc, NULL, "devices");
+        spm_xml_append(domain, devices);
+    }
+    for (guint i = 0; i < expand->requests->len; i++) {
+        xmlNodePtr spm = spm_expand_new_spm(expand, i);
+
+        if (anchor)
+            spm_xml_insert_before(anchor, spm);
+        else
+            spm_xml_append(devices, spm);
+    }
+}
+
+/* ---- making: totals ---- */
+
+static void
+spm_expand_set_size(xmlNodePtr node, guint64 before, guint64 kib)
+{
+    if (!node || before == kib)
+        return;
+    spm_xml_set_content(node, "%" G_GUINT64_FORMAT, kib);
+    spm_xml_set_attr(node, "unit", "KiB");
+}
+
+/* <currentMemory> counts memory devices as <memory> does. */
+static void
+spm_expand_set_current(const SpmExpand *expand, guint64 added)
+{
+    xmlNodePtr node = spm_xml_first(expand->def->root, NULL, "currentMemory");
+    g_autofree char *value = spm_xml_content(node), *unit = spm_xml_attr(node, "unit");
+    guint64 kib;
+
+    if (value && spm_parse_size(value, unit, &kib) && kib + added > expand->removed)
+        spm_expand_set_size(node, kib, kib + added - expand->removed);
+}
+
+/* <maxMemory> grows. Without slots it is there for SPM alone, and if it had just the room for that, it has so
+ * again. */
+static void
+spm_expand_set_max_memory(const SpmExpand *expand, SpmDomainDef *def, guint64 total)
+{
+    xmlNodePtr node = spm_xml_first(def->root, NULL, "maxMemory");
+    gboolean exact = def->slots == 0 && def->max_memory == expand->total;
+
+    if (def->spms->len) {
+        if ((def->max_memory < total || exact) && !def->bad_max_memory.value)
+            spm_expand_set_size(node, def->max_memory, total);
+        spm_domain_def_post_parse(def);
+        spm_domain_def_format_domain(def);
+    } else if (node && def->slots == 0 && !def->bad_slots) {
+        spm_xml_remove(node);
+    }
+}
+
+/* Sets the sizes of the domain, as libvirt counts them, with @added KiB of SPM. */
+static void
+spm_expand_set_totals(const SpmExpand *expand, guint64 added)
+{
+    xmlNodePtr domain = expand->def->root;
+    g_autoptr(SpmDomainDef) def = spm_domain_def_parse(domain, &spm_qemu_limits, expand->faults);
+    guint64 total = spm_domain_def_total(def);
+
+    if (expand->requests->len && total > SPM_ADDRESS_LIMIT / SPM_KIB)
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
+                       "<metadata> requests so much SPM that the domain would have %" G_GUINT64_FORMAT
+                       " KiB, more than the 52 bits of a physical address allow",
+                       total);
+    if (expand->faults->len)
+        return;
+    if (def->cells->len == 0)
+        total = def->memory > expand->removed ? def->memory - expand->removed : def->memory;
+    spm_expand_set_size(spm_xml_first(domain, NULL, "memory"), def->memory, total);
+    spm_expand_set_current(expand, added);
+    spm_expand_set_max_memory(expand, def, total);
+}
+
+/* ---- all ---- */
+
+/* What a request cannot be combined with. */
+static void
+spm_expand_check_requests(const SpmExpand *expand)
+{
+    guint max = spm_qemu_limits.spms.max;
+
+    if (expand->requests->len > max)
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
+                       "<metadata> has %u requests for SPM; at most %u are possible, because %s",
+                       expand->requests->len, max, spm_qemu_limits.spms.why);
+    for (guint i = 0; i < expand->def->others->len; i++) {
+        const SpmOtherMemoryDef *other = g_ptr_array_index(expand->def->others, i);
+        const SpmRequest *first = expand->requests->len ? g_ptr_array_index(expand->requests, 0) : NULL;
+
+        if (first && first->nova && g_strcmp0(other->model, "nvdimm") == 0)
+            spm_faults_add(expand->faults, SPM_ERROR_CONFIG, other->line,
+                           "<memory model='nvdimm'> cannot be combined with a request for SPM of OpenStack, "
+                           "whose live migration would mistake one for the other; remove 'hw:pmem' or the "
+                           "request from the flavor");
+    }
+}
+
+static guint64
+spm_expand_make(SpmExpand *expand)
+{
+    guint64 added = 0;
+
+    spm_expand_add_first_cell(expand);
+    if (expand->faults->len)
+        return 0;
+    spm_expand_choose_cells(expand);
+    spm_expand_add_spms(expand);
+    for (guint i = 0; i < expand->requests->len; i++)
+        added += ((SpmRequest *)g_ptr_array_index(expand->requests, i))->size;
+    return added;
+}
+
+static void
+spm_expand_run(SpmExpand *expand)
+{
+    guint64 added = 0;
+
+    spm_expand_check_requests(expand);
+    if (expand->faults->len)
+        return;
+    expand->total = spm_domain_def_total(expand->def);
+    spm_expand_remove_spms(expand);
+    spm_expand_remove_others(expand);
+    spm_expand_remove_cells(expand);
+    expand->next = expand->def->cells->len;
+    if (expand->requests->len)
+        added = spm_expand_make(expand);
+    if (expand->faults->len == 0)
+        spm_expand_set_totals(expand, added);
+}
+
+static gboolean
+spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
+    g_autoptr(SpmDomainDef) def = NULL;
+    g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL);
+    g_autofree gint64 *cells = g_new(gint64, 2 * requests->len);
+    SpmExpand expand = { .requests = requests,
+                         .profiles = profiles,
+                         .leftovers = leftovers,
+                         .faults = faults,
+                         .before = cells,
+                         .chosen = cells + requests->len,
+                         .empty = empty };
+
+    if (faults->len || (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
+        return FALSE;
+    memset(cells, -1, 2 * requests->len * sizeof(*cells));
+    spm_translate_out_doc(domain->doc);
+    if (leftovers)
+        spm_translate_restore_cells(domain);
+    expand.def = def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
+    if (faults->len == 0)
+        spm_expand_run(&expand);
+    return requests->len || expand.removed || expand.cell_removed;
+}
+
+/**
+ * spm_expand_doc:
+ * @doc: a document; what is no <domain> is left alone
+ * @profiles: the host's profiles
+ * @leftovers: TRUE: also remove other devices of libvirt-spm, and the last cells without memory that nothing
+ *   uses, which is what a tool leaves that keeps a part of an earlier result
+ * @faults: the list to which each reason is added why a request cannot be met; @doc is of no use then
+ *
+ * Returns: FALSE when @doc is unchanged: it has no request, and nothing that an expansion made
+ */
+gboolean
+spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
+{
+    xmlNodePtr root = xmlDocGetRootElement(doc);
+
+    return spm_xml_is(root, NULL, "domain") && spm_expand_domain(root, profiles, leftovers, faults);
+}

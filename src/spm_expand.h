@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Expansion: gives a domain the SPM that it requests. */
+
+#pragma once
+
+#include "spm_request.h"
+
+gboolean spm_expand_concerns(const char *xml, const SpmProfiles *profiles);
+gboolean spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults);
