@@ -34,7 +34,7 @@ spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
     if (spm->discard)
         spm_xml_add_attr(node, "discard", spm_tristate_names[spm->discard]);
 
-    if (spm->pagesize || spm->nodemask || spm->path) {
+    if (spm->pagesize || spm->nodemask || spm->path || spm->pool) {
         source = spm_xml_add(node, "source", NULL);
         if (spm->nodemask)
             spm_xml_add(source, "nodemask", "%s", spm->nodemask);

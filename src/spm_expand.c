@@ -361,22 +361,15 @@ spm_expand_new_spm(SpmExpand *expand, guint number)
     const SpmProfile *profile = spm_expand_find_profile(expand, request);
     g_autofree char *alias = g_strdup_printf(SPM_EXPAND_ALIAS "%u", number);
     SpmMemoryDef spm = { .node = expand->def->root, .size = request->size, .alias = alias };
-    xmlNodePtr node;
 
     spm.cell = (unsigned int)expand->chosen[number];
     if (profile) {
         spm.access = profile->access;
         spm.pagesize = profile->pagesize;
         spm.nodemask = profile->nodemask;
+        spm.pool = profile->pool;
     }
-    node = spm_memory_def_format(&spm, "spm");
-    if (profile && profile->pool) {
-        xmlNodePtr source = spm_xml_new(node->doc, NULL, "source");
-
-        spm_xml_add(source, "pool", "%s", profile->pool);
-        xmlAddPrevSibling(spm_xml_first(node, NULL, "target"), source);
-    }
-    return node;
+    return spm_memory_def_format(&spm, "spm");
 }
 
 /* Before all other memory devices, so that the order of those does not depend on the requests. */

@@ -148,6 +148,7 @@ def test_no_folder_is_no_profile(virt_spm, tmp_path):
     ("[profile a]\nnodemask=one", "[profile a]: invalid nodemask 'one'; expected host NUMA nodes such as 0 or 0-1,3"),
     ("[profile a]\naccess=all", "[profile a]: invalid access 'all'; expected shared or private"),
     ("[profile a]\npool=", "[profile a]: invalid pool ''; expected the name of a pool"),
+    ("[profile a]\npool=../hbm", "[profile a]: invalid pool '../hbm'; expected the name of a pool"),
     ("[profile a]\npath=/dev/dax0.0", "[profile a]: unknown setting 'path' with the value '/dev/dax0.0'"),
     ("[profile a]\npool=b\nnodemask=1", "[profile a]: pool='b' cannot be combined with pagesize and nodemask"),
     ("[flavor a]\nsize=1", "[flavor a]: invalid size '1'; expected a request such as 1GiB"),

@@ -42,9 +42,15 @@ spm_profiles_set_nodes(gpointer field, const char *value)
 }
 
 static gboolean
+spm_profiles_set_pool(gpointer field, const char *value)
+{
+    return spm_profiles_set_text(field, value) && spm_memory_is_pool_name(value);
+}
+
+static gboolean
 spm_profiles_set_access(gpointer field, const char *value)
 {
-    *(SpmAccess *)field = spm_access_from_string(value);
+    *(SpmAccess *)field = spm_choice_from_string(spm_access_names, value);
     return *(SpmAccess *)field != SPM_ACCESS_DEFAULT;
 }
 
@@ -76,7 +82,7 @@ static const SpmProfilesKey spm_profiles_keys[] = {
       "host NUMA nodes such as 0 or 0-1,3" },
     { SPM_PROFILE, "access", G_STRUCT_OFFSET(SpmProfile, access), spm_profiles_set_access,
       "shared or private" },
-    { SPM_PROFILE, "pool", G_STRUCT_OFFSET(SpmProfile, pool), spm_profiles_set_text, "the name of a pool" },
+    { SPM_PROFILE, "pool", G_STRUCT_OFFSET(SpmProfile, pool), spm_profiles_set_pool, "the name of a pool" },
     { SPM_FLAVOR, "size", G_STRUCT_OFFSET(SpmFlavor, size), spm_profiles_set_requests,
       "a request such as 1GiB" },
     { SPM_FLAVOR, "profile", G_STRUCT_OFFSET(SpmFlavor, profile), spm_profiles_set_text,
