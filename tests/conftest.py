@@ -113,6 +113,7 @@ def call(request, tmp_path):
         (tmp_path / "spm.conf").write_text(f"[spm]\n{settings}\n")
         env = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "LD_PRELOAD": ":".join(preload),
                "LIBVIRT_SPM_CONF": str(tmp_path / "spm.conf"), "LIBVIRT_SPM_CACHE": str(tmp_path / "cache"),
+               "LIBVIRT_SPM_PROFILES": str(tmp_path / "spm.d"),
                **environment}
         (tmp_path / program).unlink(missing_ok=True)
         (tmp_path / program).symlink_to(BUILD / "tests" / "call-libvirt")

@@ -24,7 +24,8 @@ def define(tmp_path):
         for path in paths:
             files.append(tmp_path / f"{path.name}.xml")
             files[-1].write_text(SPM.replace("/usr/bin/qemu-system-x86_64", str(path)))
-        env = {**os.environ, "LIBVIRT_SPM_CONF": str(tmp_path / "none"), "LIBVIRT_SPM_CACHE": str(tmp_path / "cache")}
+        env = {**os.environ, "LIBVIRT_SPM_CONF": str(tmp_path / "none"), "LIBVIRT_SPM_PROFILES": str(tmp_path / "none"),
+               "LIBVIRT_SPM_CACHE": str(tmp_path / "cache")}
         done = run(BUILD / "tests/threads", count, BUILD / "tests/libvirt-fake.so", *files, env=env)
         assert (done.returncode, done.stderr) == (0, "")
         *answers, rest = done.stdout.split("\0")

@@ -6,6 +6,7 @@
 #include <libvirt/virterror.h>
 
 #include "plugin.h"
+#include "spm_expand.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
 
@@ -107,13 +108,18 @@ spm_incoming_clear(SpmIncoming *incoming)
     g_clear_pointer(&incoming->stock, g_free);
 }
 
-/* Replaces the text of @incoming by stock XML if it has spm elements. */
+/* Replaces the text of @incoming by stock XML if it has spm elements, or requests for them. */
 static gboolean
 spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *incoming)
 {
     xmlDocPtr doc = spm_incoming_doc(incoming);
-    guint count = doc ? spm_translate_in_doc(doc, options, incoming->faults) : 0;
     g_autoptr(GError) error = NULL;
+    guint count = 0;
+
+    if (doc && incoming->is_new)
+        count += (guint)spm_expand_doc(doc, &spm_libvirt()->profiles, FALSE, incoming->faults);
+    if (doc && !incoming->faults->len)
+        count += spm_translate_in_doc(doc, options, incoming->faults);
 
     if (spm_faults_to_error(incoming->faults, &error)) {
         if (count)
@@ -157,6 +163,23 @@ spm_in(virConnectPtr conn, SpmIncoming *incoming)
     SpmQemuOptions options;
 
     return !spm_concerns(conn, incoming->xml, &options) || spm_in_with(conn, &options, incoming);
+}
+
+/**
+ * spm_in_new:
+ * @conn: see spm_in()
+ * @incoming: a document of a domain that is defined or created, to which what it requests is added as well
+ *
+ * Returns: see spm_in()
+ */
+gboolean
+spm_in_new(virConnectPtr conn, SpmIncoming *incoming)
+{
+    SpmQemuOptions options;
+
+    incoming->is_new = TRUE;
+    return !incoming->xml || !spm_expand_concerns(incoming->xml, &spm_libvirt()->profiles) ||
+           !spm_options(conn, &options) || !spm_gate(conn) || spm_in_with(conn, &options, incoming);
 }
 
 /* spm_in() for a document that replaces what has @device, NULL for none. A saved or running domain keeps the

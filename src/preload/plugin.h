@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 
 #include "qemu_spm_caps.h"
+#include "host/spm_profiles.h"
 #include "host/spm_settings.h"
 
 #define SPM_EXPORT __attribute__((visibility("default")))
@@ -47,6 +48,7 @@ typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
 typedef struct {
     gboolean armed; /* every symbol that is needed was found */
     SpmSettings settings;
+    SpmProfiles profiles;
 #define SPM_INTERPOSED(type, name, parameters) type(*name) parameters;
 #define SPM_INTERPOSED_OPTIONAL SPM_INTERPOSED
 #define SPM_CALLED SPM_INTERPOSED
@@ -66,6 +68,7 @@ typedef char *(*SpmMomentReader)(virDomainPtr domain, const char *name);
 /* A document that a client sent. Its text is replaced by stock XML if it has spm elements. */
 typedef struct {
     const char *xml;   /* NULL: the client sent none */
+    gboolean is_new;   /* the domain gets the SPM that it requests */
     char *stock;       /* owns the replacement */
     SpmFaults *faults; /* NULL until it is parsed, which happens at most once */
     xmlDocPtr doc;
@@ -94,6 +97,7 @@ gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options);
 xmlDocPtr spm_incoming_doc(SpmIncoming *incoming);
 gboolean spm_in(virConnectPtr conn, SpmIncoming *incoming);
+gboolean spm_in_new(virConnectPtr conn, SpmIncoming *incoming);
 gboolean spm_in_domain(SpmLive *live, SpmIncoming *incoming);
 gboolean spm_in_managed_save(virDomainPtr domain, SpmIncoming *incoming);
 gboolean spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming);

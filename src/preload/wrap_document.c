@@ -3,9 +3,9 @@
 
 #include "plugin.h"
 
-/* For a document from @conn. */
+/* For a document from @conn, of a domain that it makes or starts. */
 #define SPM_CONN_WRAPPER(type, name, parameters, failure, ...)                                               \
-    SPM_WRAPPER_WITH(SPM_INCOMING, type, name, parameters, spm_in(conn, &incoming), failure, __VA_ARGS__)
+    SPM_WRAPPER_WITH(SPM_INCOMING, type, name, parameters, spm_in_new(conn, &incoming), failure, __VA_ARGS__)
 
 /* For a document that is saved or sent with the contents of @domain. */
 #define SPM_LIVE_WRAPPER(type, name, parameters, failure, ...)                                               \
@@ -131,12 +131,12 @@ SPM_LIVE_WRAPPER(char *, virDomainMigrateBegin3,
                   unsigned long flags, const char *name, unsigned long resource),
                  NULL, domain, incoming.xml, cookie_out, cookie_out_size, flags, name, resource)
 
-SPM_CONN_WRAPPER(int, virDomainMigratePrepare3,
+SPM_WRAPPER_WITH(SPM_INCOMING, int, virDomainMigratePrepare3,
                  (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
                   int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
                   const char *name, unsigned long resource, const char *xml),
-                 -1, conn, cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_in, uri_out, flags,
-                 name, resource, incoming.xml)
+                 spm_in(conn, &incoming), -1, conn, cookie_in, cookie_in_size, cookie_out, cookie_out_size,
+                 uri_in, uri_out, flags, name, resource, incoming.xml)
 
 SPM_LIVE_WRAPPER(int, virDomainMigratePerform3,
                  (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,

@@ -149,6 +149,7 @@ class Daemon:
                     stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
                     env={**ENVIRONMENT, "PATH": self._path(), **self._environment, "NOTIFY_SOCKET": str(notify), "SPM_TRACE": str(self.trace),
                          "LIBVIRT_SPM_CONF": str(self.folder / "etc/spm.conf"),
+                         "LIBVIRT_SPM_PROFILES": str(self.folder / "etc/spm.d"),
                          "LIBVIRT_SPM_CACHE": str(self.folder / "cache/spm")})
             self._wait_ready(ready)
 

@@ -125,6 +125,7 @@ fake(void)
     if (!found)
         spm_fuzz_fail("the fake libvirt is beside the program");
     g_setenv("LIBVIRT_SPM_CONF", "/nonexistent/spm.conf", TRUE);
+    g_setenv("LIBVIRT_SPM_PROFILES", "/nonexistent/spm.d", TRUE);
     g_setenv("LIBVIRT_SPM_CACHE", "/nonexistent/cache", TRUE);
     *found = (FakeLibvirt){ .told = hear_told, .asked = hear_asked, .refused = hear_refused };
     return found;
