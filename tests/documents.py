@@ -13,6 +13,7 @@ TESTS = pathlib.Path(__file__).resolve().parent
 ARGV = TESTS / "qemuxml2argvdata"
 XML2XML = TESTS / "qemuxml2xmloutdata"
 TRANSLATE = TESTS / "translatedata"
+EXPAND = TESTS / "expanddata"
 
 NEW_LIBVIRT = "12.8.0"
 OLD_LIBVIRT = "11.3.0"

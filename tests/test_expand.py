@@ -4,9 +4,9 @@
 import re
 
 import pytest
-from documents import GOOD, NEW_LIBVIRT, OLD_LIBVIRT, TESTS, document, names
+from documents import EXPAND, GOOD, NEW_LIBVIRT, OLD_LIBVIRT, document, literal_blocks, names
+from programs import ROOT
 
-EXPAND = TESTS / "expanddata"
 PROFILES = EXPAND / "spm.d"
 MET = names(".out.xml", EXPAND)
 REFUSED = names(".err", EXPAND)
@@ -123,6 +123,13 @@ def test_requests_of_the_command_line_replace_stored_ones(expand):
 def test_metadata_is_made_for_requests(expand):
     text = re.sub(" *<metadata>.*</metadata>\n", "", PLAIN, flags=re.S)
     assert "    <spm:requests xmlns:spm=" in expand(text, "--request", "2MiB")
+
+
+def test_the_manuals_example(expand):
+    blocks = literal_blocks((ROOT / "docs/formatdomain-spm.rst").read_text())
+    metadata, = [block for block in blocks if "<spm:requests" in block]
+    text = expand(re.sub("<metadata>.*</metadata>", metadata, PLAIN, flags=re.S))
+    assert re.findall(r"<size unit='KiB'>(\d+)</size>\n +<node>(\d)<", text) == [("16777216", "1"), ("1048576", "2")]
 
 
 def test_a_wrong_request_of_the_command_line(virt_spm):

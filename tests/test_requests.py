@@ -4,11 +4,10 @@
 import re
 
 import pytest
-from documents import OLD_LIBVIRT, TESTS
+from documents import EXPAND, OLD_LIBVIRT
 from symbols import TAKES_XML
 from test_parse_once import COUNTING, counted
 
-EXPAND = TESTS / "expanddata"
 NEW = ["virDomainDefineXML", "virDomainDefineXMLFlags", "virDomainCreateXML", "virDomainCreateXMLWithFiles",
        "virDomainCreateLinux", "virConnectDomainXMLToNative"]
 VIR_ERR_XML_ERROR, VIR_ERR_CONFIG_UNSUPPORTED = 27, 67

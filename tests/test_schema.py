@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 from programs import ROOT
-from documents import GOOD, NEW_LIBVIRT, OLD_LIBVIRT, REFUSED, document
+from documents import EXPAND, GOOD, NEW_LIBVIRT, OLD_LIBVIRT, REFUSED, document, names
 
 REQUIRED = os.environ.get("CI") or os.environ.get("SPM_REQUIRE")
 if REQUIRED:
@@ -73,3 +73,21 @@ def test_refused_documents(name, schemas):
     accepted, _ = schemas("spm.rng", document(name).read_text())
     assert name.endswith("-invalid") == (not accepted)
     assert name.endswith(("-invalid", "-unsupported"))
+
+
+# Where a request has these, it breaks its grammar.
+BREACHES = ("attribute-", "child-", "size-zero", "size-missing", "size-not-a-number", "size-unit", "cell-not-a-number")
+WITH_REQUESTS = [name for name in names(".xml", EXPAND)
+                 if "spm:requests" in (EXPAND / f"{name}.xml").read_text()]
+
+
+@pytest.mark.parametrize("name", WITH_REQUESTS)
+def test_requests(name, schemas):
+    """The schema refuses what breaks the grammar, and libvirt's own schema takes the domain whatever it requests."""
+    text = (EXPAND / f"{name}.xml").read_text()
+    requests = etree.fromstring(text).find("metadata/{urn:libvirt-spm:request:1.0}requests")
+    schema = etree.RelaxNG(file=str(ROOT / "schemas" / "spm-request.rng"))
+    assert schema.validate(etree.fromstring(etree.tostring(requests))) == (not name.startswith(BREACHES)), schema.error_log
+    if name.endswith(".out"):
+        accepted, reasons = schemas("spm.rng", text)
+        assert accepted, reasons
