@@ -202,9 +202,9 @@ spm_argv_thread_context_build(const SpmMemoryDef *spm, const SpmBackend *backend
 /* One property that the user's <qemu:override> sets, by libvirt's types. libvirt puts an overridden property
  * after those that it leaves alone. */
 static void
-spm_argv_device_override(JsonObject *json, const SpmQemuSetting *setting)
+spm_argv_device_override(const char *name, const char *type, const char *value, gpointer data)
 {
-    const char *name = setting->name, *type = setting->type, *value = setting->value;
+    JsonObject *json = data;
 
     if (!name || !type)
         return;
@@ -224,7 +224,6 @@ spm_argv_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const Sp
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
     gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
-    g_autoptr(GPtrArray) settings = spm_qemu_override_settings(spm_qemu_ns_override(def, spm->alias));
 
     if (same_cell)
         json_object_set_int_member(json, "node", spm->cell);
@@ -232,8 +231,7 @@ spm_argv_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const Sp
     json_object_set_string_member(json, "id", spm->alias);
     if (spm->has_base)
         json_object_set_int_member(json, "addr", (gint64)spm->base);
-    for (guint i = 0; i < settings->len; i++)
-        spm_argv_device_override(json, g_ptr_array_index(settings, i));
+    spm_qemu_override_foreach(spm_qemu_ns_override(def, spm->alias), spm_argv_device_override, json);
     json_object_set_string_member(json, "driver", options->device);
     if (!same_cell)
         json_object_set_int_member(json, "node", spm->cell);

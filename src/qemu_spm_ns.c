@@ -22,44 +22,27 @@ spm_qemu_ns(void)
     return &ns;
 }
 
-/* Notes that the first @length bytes of @prefix are "qemu" (0) or "qemuN" (N), if they are. */
-static void
-spm_qemu_ns_take_prefix(GArray *taken, const char *prefix, size_t length)
-{
-    guint64 number = 0;
-
-    if (length < 4 || strncmp(prefix, "qemu", 4) != 0)
-        return;
-    for (size_t i = 4; i < length; i++) {
-        if (!g_ascii_isdigit(prefix[i]) || number >= G_MAXUINT)
-            return;
-        number = number * 10 + (guint64)g_ascii_digit_value(prefix[i]);
-    }
-    /* "qemu01" and "qemu1" are different prefixes; to count both as taken is harmless */
-    g_array_append_val(taken, number);
-}
-
 /* A prefix that nobody declares is part of the name for libxml2; declared, it would mean something. */
 static void
-spm_qemu_ns_take_undeclared_prefix(GArray *taken, const xmlNs *ns, const xmlChar *name)
+spm_qemu_ns_take_undeclared_prefix(GTree *taken, const xmlNs *ns, const xmlChar *name)
 {
     const char *colon = ns ? NULL : strchr((const char *)name, ':');
 
-    if (colon)
-        spm_qemu_ns_take_prefix(taken, (const char *)name, (size_t)(colon - (const char *)name));
+    if (colon && g_str_has_prefix((const char *)name, "qemu"))
+        g_tree_insert(taken, g_strndup((const char *)name, (gsize)(colon - (const char *)name)), NULL);
 }
 
 /* The prefixes that, declared by @domain, would change what something in it means: those that are in scope,
  * and those that are used without being declared. */
-static GArray *
+static GTree *
 spm_qemu_ns_taken_prefixes(xmlNodePtr domain)
 {
-    GArray *taken = g_array_new(FALSE, FALSE, sizeof(guint64));
+    GTree *taken = spm_alias_tree_new(NULL);
 
     for (xmlNodePtr node = domain; node && node->type == XML_ELEMENT_NODE; node = node->parent) {
         for (const xmlNs *ns = node->nsDef; ns; ns = ns->next) {
             if (ns->prefix)
-                spm_qemu_ns_take_prefix(taken, (const char *)ns->prefix, strlen((const char *)ns->prefix));
+                g_tree_insert(taken, g_strdup((const char *)ns->prefix), NULL);
         }
     }
     for (xmlNodePtr node = domain; node; node = spm_xml_walk(node, domain)) {
@@ -70,27 +53,18 @@ spm_qemu_ns_taken_prefixes(xmlNodePtr domain)
     return taken;
 }
 
-static gint
-spm_qemu_ns_compare_numbers(gconstpointer a, gconstpointer b)
-{
-    guint64 one = *(const guint64 *)a, other = *(const guint64 *)b;
-
-    return one < other ? -1 : one > other;
-}
-
 /* "qemu", or else the first of qemu1, qemu2 and so on that is free. */
 static char *
 spm_qemu_ns_free_prefix(xmlNodePtr domain)
 {
-    g_autoptr(GArray) taken = spm_qemu_ns_taken_prefixes(domain);
-    guint64 free = 0;
+    g_autoptr(GTree) taken = spm_qemu_ns_taken_prefixes(domain);
+    char *prefix = g_strdup("qemu");
 
-    g_array_sort(taken, spm_qemu_ns_compare_numbers);
-    for (guint i = 0; i < taken->len; i++) {
-        if (g_array_index(taken, guint64, i) == free)
-            free++;
+    for (guint i = 1; g_tree_lookup_extended(taken, prefix, NULL, NULL); i++) {
+        g_free(prefix);
+        prefix = g_strdup_printf("qemu%u", i);
     }
-    return free ? g_strdup_printf("qemu%" G_GUINT64_FORMAT, free) : g_strdup("qemu");
+    return prefix;
 }
 
 /**
@@ -149,24 +123,12 @@ spm_qemu_ns_drop(xmlNodePtr domain)
     }
 }
 
-static const char *const spm_property_names[] = {
+const char *const spm_qemu_property_names[] = {
     [SPM_QEMU_DRIVER] = "driver",
     [SPM_QEMU_SLOT] = "slot",
     [SPM_QEMU_NODE] = "node",
     [SPM_QEMU_ADDR] = "addr",
 };
-
-/**
- * spm_qemu_property_name:
- * @property: a property
- *
- * Returns: (transfer none): what QEMU calls it
- */
-const char *
-spm_qemu_property_name(SpmQemuProperty property)
-{
-    return spm_property_names[property];
-}
 
 /* The entry for @alias, which is created if needed. */
 static SpmQemuOverride *
@@ -195,7 +157,7 @@ spm_qemu_ns_read_frontend(xmlNodePtr frontend, SpmQemuOverride *override)
         g_autofree char *name = spm_xml_attr(property, "name");
 
         for (guint i = 0; name && i < SPM_QEMU_PROPERTIES; i++) {
-            if (!override->properties[i] && strcmp(name, spm_property_names[i]) == 0)
+            if (!override->properties[i] && strcmp(name, spm_qemu_property_names[i]) == 0)
                 override->properties[i] = property;
         }
     }
@@ -357,37 +319,25 @@ spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty propert
     return spm_xml_attr(override ? override->properties[property] : NULL, "value");
 }
 
-static void
-spm_qemu_ns_setting_free(gpointer data)
-{
-    SpmQemuSetting *setting = data;
-
-    g_free(setting->name);
-    g_free(setting->type);
-    g_free(setting->value);
-    g_free(setting);
-}
-
 /**
- * spm_qemu_override_settings:
+ * spm_qemu_override_foreach:
  * @override: (nullable): the overrides of a device
- *
- * Returns: (transfer full): the properties of its front end as #SpmQemuSetting, in their order
+ * @func: called for each property of its front end, in their order
+ * @data: for @func
  */
-GPtrArray *
-spm_qemu_override_settings(const SpmQemuOverride *override)
+void
+spm_qemu_override_foreach(const SpmQemuOverride *override, SpmQemuSettingFunc func, gpointer data)
 {
-    GPtrArray *settings = g_ptr_array_new_with_free_func(spm_qemu_ns_setting_free);
-    xmlNodePtr frontend = override ? override->frontend : NULL;
-    g_autoptr(GPtrArray) nodes = spm_xml_children(frontend, frontend ? frontend->ns : NULL, "property");
+    const xmlNs *ns = spm_qemu_ns();
 
-    SPM_FOREACH(xmlNode, node, nodes) {
-        SpmQemuSetting *setting = g_new0(SpmQemuSetting, 1);
+    if (!override || !override->frontend)
+        return;
+    for (xmlNodePtr node = spm_xml_first(override->frontend, ns, "property"); node;
+         node = spm_xml_next(node, ns, "property")) {
+        g_autofree char *name = spm_xml_attr(node, "name");
+        g_autofree char *type = spm_xml_attr(node, "type");
+        g_autofree char *value = spm_xml_attr(node, "value");
 
-        setting->name = spm_xml_attr(node, "name");
-        setting->type = spm_xml_attr(node, "type");
-        setting->value = spm_xml_attr(node, "value");
-        g_ptr_array_add(settings, setting);
+        func(name, type, value, data);
     }
-    return settings;
 }

@@ -23,10 +23,11 @@ typedef struct {
     xmlNodePtr properties[SPM_QEMU_PROPERTIES]; /* the first <qemu:property> of each name */
 } SpmQemuOverride;
 
-/* One <qemu:property>, as libvirt reads it. */
-typedef struct {
-    char *name, *type, *value; /* NULL for an attribute that is not there */
-} SpmQemuSetting;
+/* Gets one <qemu:property>, as libvirt reads it; NULL stands for an attribute that is not there. */
+typedef void (*SpmQemuSettingFunc)(const char *name, const char *type, const char *value, gpointer data);
+
+/* What QEMU calls each property. */
+extern const char *const spm_qemu_property_names[SPM_QEMU_PROPERTIES];
 
 const xmlNs *spm_qemu_ns(void);
 xmlNsPtr spm_qemu_ns_ensure(xmlNodePtr domain);
@@ -37,7 +38,6 @@ GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);
 void spm_qemu_ns_parse(SpmDomainDef *def);
 const SpmQemuOverride *spm_qemu_ns_override(const SpmDomainDef *def, const char *alias);
 gboolean spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options);
-const char *spm_qemu_property_name(SpmQemuProperty property);
 unsigned int spm_qemu_override_line(const SpmQemuOverride *override, SpmQemuProperty property);
 char *spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty property);
-GPtrArray *spm_qemu_override_settings(const SpmQemuOverride *override);
+void spm_qemu_override_foreach(const SpmQemuOverride *override, SpmQemuSettingFunc func, gpointer data);

@@ -139,7 +139,7 @@ spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
                     faults, SPM_ERROR_CONFIG, spm_qemu_override_line(override, ours[j]),
                     "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', which "
                     "libvirt-spm sets itself; remove the property",
-                    spm_qemu_property_name(ours[j]), spm->alias);
+                    spm_qemu_property_names[ours[j]], spm->alias);
         }
     }
 }
