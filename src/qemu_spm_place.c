@@ -74,9 +74,8 @@ static void
 spm_place_refuse_window(const SpmPlacing *placing, const SpmPlace *place)
 {
     spm_faults_add(placing->faults, SPM_ERROR_CONFIG, place->line,
-                   "<memory model='%s'> would be at 0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER
-                   "x, outside QEMU's device-memory window, 0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER
-                   "x",
+                   "<memory model='%s'> would be at " SPM_HEX "-" SPM_HEX
+                   ", outside QEMU's device-memory window, " SPM_HEX "-" SPM_HEX,
                    place->model ? place->model : "", place->base, spm_place_end(place), placing->window->base,
                    placing->window->base + placing->window->size);
 }
@@ -98,8 +97,7 @@ spm_place_add(const SpmPlacing *placing, const SpmPlace *place)
     if ((i > 0 && spm_place_end(&g_array_index(placed, SpmPlace, i - 1)) > place->base) ||
         (i < placed->len && g_array_index(placed, SpmPlace, i).base < spm_place_end(place))) {
         spm_faults_add(placing->faults, SPM_ERROR_CONFIG, place->line,
-                       "<memory model='%s'> would be at 0x%" G_GINT64_MODIFIER
-                       "x, where another memory device already is",
+                       "<memory model='%s'> would be at " SPM_HEX ", where another memory device already is",
                        place->model ? place->model : "", place->base);
         return FALSE;
     }
@@ -256,10 +254,9 @@ spm_qemu_place_validate(const SpmDomainDef *def, const SpmQemuOptions *options, 
             continue;
         spm_faults_add(
             faults, SPM_ERROR_CONFIG, spm->line,
-            "<memory model='spm'> uses node %u, the last cell, but free hotplug space below it "
-            "(0x%" G_GINT64_MODIFIER
-            "x) is reported on the same node and a driver would pick that first; set <address> or add "
-            "<cell id='%u' memory='0'/>",
+            "<memory model='spm'> uses node %u, the last cell, but free hotplug space below it (" SPM_HEX
+            ") is reported on the same node and a driver would pick that first; set <address> or add <cell "
+            "id='%u' memory='0'/>",
             highest, base, def->cells->len);
         return;
     }

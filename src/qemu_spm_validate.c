@@ -36,16 +36,14 @@ spm_qemu_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
                        "<type> of <os> has arch='%s'; <memory model='spm'> requires 'x86_64'", def->arch);
     if (def->machine && !spm_qemu_validate_is_pc_machine(def->machine))
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, def->os_line,
-            "<type> of <os> has machine='%s'; <memory model='spm'> requires a machine of the 'pc' or "
-            "'q35' family, which announces it to the guest",
-            def->machine);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
+                       "<type> of <os> has machine='%s'; <memory model='spm'> requires a machine of the 'pc' "
+                       "or 'q35' family, which announces it to the guest",
+                       def->machine);
     if (!def->acpi)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, first->line,
-            "<memory model='spm'> requires <acpi/> in <features>; without ACPI the guest cannot tell "
-            "which NUMA node the memory is");
+        spm_faults_add(faults, SPM_ERROR_CONFIG, first->line,
+                       "<memory model='spm'> requires <acpi/> in <features>; without ACPI the guest cannot "
+                       "tell which NUMA node the memory is");
 }
 
 /* QEMU aligns the address and the size of a memory device to the pages of its backend. */
@@ -66,8 +64,8 @@ spm_qemu_validate_alignment(const SpmMemoryDef *spm, SpmFaults *faults)
                        spm->size, what);
     if (spm->base / SPM_KIB % align || spm->base % SPM_KIB)
         spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
-                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                       "x'; it must be a multiple of %s (0x%" G_GINT64_MODIFIER "x)",
+                       "<address> of <memory model='spm'> has base='" SPM_HEX
+                       "'; it must be a multiple of %s (" SPM_HEX ")",
                        spm->base, what, align * SPM_KIB);
 }
 
@@ -102,12 +100,11 @@ spm_qemu_validate_mixed_bases(const SpmDomainDef *def, SpmFaults *faults)
         return;
     SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
         if (spm->has_base && !spm->faulty)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, spm->base_line,
-                "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                "x', but <memory model='%s'> on line %u has none; give every memory device a base, or "
-                "none of them",
-                spm->base, model, line);
+            spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
+                           "<address> of <memory model='spm'> has base='" SPM_HEX
+                           "', but <memory model='%s'> on line %u has none; give every memory device a base, "
+                           "or none of them",
+                           spm->base, model, line);
     }
 }
 
@@ -118,11 +115,10 @@ spm_qemu_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
     guint max = spm_qemu_limits.spms.max;
 
     if (def->slots + def->spms->len > max)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, def->max_memory_line,
-            "<maxMemory> has slots='%u', and <memory model='spm'> takes %u more; slots plus the number "
-            "of spm elements must not exceed %u",
-            def->slots, def->spms->len, max);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, def->max_memory_line,
+                       "<maxMemory> has slots='%u', and <memory model='spm'> takes %u more; slots plus the "
+                       "number of spm elements must not exceed %u",
+                       def->slots, def->spms->len, max);
 }
 
 static void
@@ -135,11 +131,10 @@ spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 
         for (gsize j = 0; override && j < G_N_ELEMENTS(ours); j++) {
             if (override->properties[ours[j]])
-                spm_faults_add(
-                    faults, SPM_ERROR_CONFIG, spm_qemu_override_line(override, ours[j]),
-                    "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', which "
-                    "libvirt-spm sets itself; remove the property",
-                    spm_qemu_property_names[ours[j]], spm->alias);
+                spm_faults_add(faults, SPM_ERROR_CONFIG, spm_qemu_override_line(override, ours[j]),
+                               "<property> of <override> sets '%s' of <memory model='spm'> with alias '%s', "
+                               "which libvirt-spm sets itself; remove the property",
+                               spm_qemu_property_names[ours[j]], spm->alias);
         }
     }
 }
@@ -153,11 +148,10 @@ spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
         g_autofree char *what = extra->element ? g_strdup_printf("<%s>", extra->name)
                                                : g_strdup_printf("the attribute '%s'", extra->name);
 
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, extra->line,
-            "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before 12.8.0 "
-            "cannot give to a cell without memory; remove it or use a newer libvirt",
-            cell->id, what);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, extra->line,
+                       "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before "
+                       "12.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
+                       cell->id, what);
     }
 }
 
@@ -190,12 +184,11 @@ spm_qemu_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFault
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
 
         if (cell->has_distances)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, cell->distances_line,
-                "<cell id='%u'> has <distances>, so QEMU requires one to every cell, but libvirt before "
-                "12.8.0 cannot give distances to <cell id='%u'>, which has no memory of its own; remove "
-                "them or use a newer libvirt",
-                cell->id, stock_cells);
+            spm_faults_add(faults, SPM_ERROR_CONFIG, cell->distances_line,
+                           "<cell id='%u'> has <distances>, so QEMU requires one to every cell, but libvirt "
+                           "before 12.8.0 cannot give distances to <cell id='%u'>, which has no memory of "
+                           "its own; remove them or use a newer libvirt",
+                           cell->id, stock_cells);
     }
 }
 
@@ -209,9 +202,8 @@ spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, Spm
         if (cell->memory == 0)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, cell->line,
-                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 12.8.0 "
-                "cannot start; put cells that only <memory model='spm'> uses last, or use a newer "
-                "libvirt",
+                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 12.8.0 cannot "
+                "start; put cells that only <memory model='spm'> uses last, or use a newer libvirt",
                 cell->id);
     }
     if (stock_cells == 0)
@@ -231,11 +223,10 @@ spm_qemu_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options
     g_autofree char *name = spm_libvirt_version_name(options->libvirt_version);
 
     if (options->libvirt_version < SPM_LIBVIRT_OLDEST)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, first->line,
-            "<memory model='spm'> requires libvirt 10.0.0 or newer; this is %s, which could not start "
-            "the domain",
-            name);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, first->line,
+                       "<memory model='spm'> requires libvirt 10.0.0 or newer; this is %s, which could not "
+                       "start the domain",
+                       name);
     if (stock_cells < def->cells->len)
         spm_qemu_validate_left_out_cells(def, stock_cells, faults);
 }

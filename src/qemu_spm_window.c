@@ -244,12 +244,12 @@ spm_window_check_base(const SpmMemoryDef *spm, const GArray *windows, SpmFaults 
 
         if (spm_qemu_window_holds(window, spm))
             return;
-        g_string_append_printf(text, "%s0x%" G_GINT64_MODIFIER "x-0x%" G_GINT64_MODIFIER "x", i ? " or " : "",
-                               window->base, window->base + window->size);
+        g_string_append_printf(text, "%s" SPM_HEX "-" SPM_HEX, i ? " or " : "", window->base,
+                               window->base + window->size);
     }
     spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
-                   "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                   "x', which places %" G_GUINT64_FORMAT " KiB outside QEMU's device-memory window, %s",
+                   "<address> of <memory model='spm'> has base='" SPM_HEX "', which places %" G_GUINT64_FORMAT
+                   " KiB outside QEMU's device-memory window, %s",
                    spm->base, spm->size, text->str);
 }
 

@@ -52,8 +52,7 @@ spm_memory_def_format(const SpmMemoryDef *spm, const char *model)
     spm_format_add_size(target, "size", spm->size);
     spm_xml_add(target, "node", "%u", spm->cell);
     if (spm->has_base)
-        spm_xml_set_attr(spm_xml_add(target, "address", NULL), "base", "0x%" G_GINT64_MODIFIER "x",
-                         spm->base);
+        spm_xml_set_attr(spm_xml_add(target, "address", NULL), "base", SPM_HEX, spm->base);
 
     if (spm->alias)
         spm_xml_add_attr(spm_xml_add(node, "alias", NULL), "name", spm->alias);

@@ -33,11 +33,10 @@ spm_validate_numa_cell(const SpmCellDef *cell, guint index, gboolean in_order, S
         spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
                        "<cell> of <numa> has id='%s'; it must be a whole number", cell->bad_id);
     else if (!cell->has_memory)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, cell->line,
-            "<cell id='%u'> of <numa> has no attribute 'memory'; a cell that only <memory model='spm'> "
-            "uses has memory='0'",
-            cell->id);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
+                       "<cell id='%u'> of <numa> has no attribute 'memory'; a cell that only <memory "
+                       "model='spm'> uses has memory='0'",
+                       cell->id);
     else if (cell->bad_memory.value)
         spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
                        "<cell id='%u'> of <numa> has invalid memory '%s' '%s'", cell->id,
@@ -67,12 +66,11 @@ spm_validate_shared_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFa
 {
     SPM_FOREACH(const SpmOtherMemoryDef, other, def->others) {
         if (other->cell == (gint64)spm->cell)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, spm->cell_line,
-                "<node> of <memory model='spm'> is '%u', but <memory model='%s'> on line %u uses the same "
-                "cell, "
-                "and a driver in the guest could find that memory instead; use a cell that only SPM uses",
-                spm->cell, spm_validate_model(other), other->line);
+            spm_faults_add(faults, SPM_ERROR_CONFIG, spm->cell_line,
+                           "<node> of <memory model='spm'> is '%u', but <memory model='%s'> on line %u uses "
+                           "the same cell, and a driver in the guest could find that memory instead; use a "
+                           "cell that only SPM uses",
+                           spm->cell, spm_validate_model(other), other->line);
     }
 }
 
@@ -82,19 +80,17 @@ spm_validate_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *f
     const SpmCellDef *cell = spm_domain_def_cell(def, spm->cell);
 
     if (!cell) {
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm->cell_line,
-            "<node> of <memory model='spm'> is '%u', but <numa> of <cpu> has no such cell; declare it as "
-            "<cell id='%u' memory='0' unit='KiB'/>",
-            spm->cell, spm->cell);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->cell_line,
+                       "<node> of <memory model='spm'> is '%u', but <numa> of <cpu> has no such cell; "
+                       "declare it as <cell id='%u' memory='0' unit='KiB'/>",
+                       spm->cell, spm->cell);
         return;
     }
     if (cell->memory)
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm->cell_line,
-            "<node> of <memory model='spm'> is '%u', but that cell has memory of its own (line %u), which "
-            "a driver in the guest would find instead; use a cell with memory='0'",
-            spm->cell, cell->line);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->cell_line,
+                       "<node> of <memory model='spm'> is '%u', but that cell has memory of its own (line "
+                       "%u), which a driver in the guest would find instead; use a cell with memory='0'",
+                       spm->cell, cell->line);
     spm_validate_shared_cell(def, spm, faults);
 }
 
@@ -105,8 +101,8 @@ spm_validate_range(const SpmMemoryDef *spm, SpmFaults *faults)
         return;
     if (spm->size * 1024 > SPM_ADDRESS_LIMIT || spm->base > SPM_ADDRESS_LIMIT - spm->size * 1024)
         spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
-                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                       "x', which places the range beyond the 52 bits of a physical address",
+                       "<address> of <memory model='spm'> has base='" SPM_HEX
+                       "', which places the range beyond the 52 bits of a physical address",
                        spm->base);
 }
 
@@ -134,11 +130,10 @@ spm_validate_alias(const SpmDomainDef *def, const SpmMemoryDef *spm, SpmFaults *
     const SpmAliasUse *use = g_tree_lookup(def->aliases, spm->alias);
 
     if (!spm_validate_is_user_alias(spm->alias))
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, spm->alias_line,
-            "<alias> of <memory model='spm'> has name='%s'; it must be 'ua-' followed by letters, digits, "
-            "'_' or '-'",
-            spm->alias);
+        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->alias_line,
+                       "<alias> of <memory model='spm'> has name='%s'; it must be 'ua-' followed by letters, "
+                       "digits, '_' or '-'",
+                       spm->alias);
     else if (use && use->device)
         spm_faults_add(faults, SPM_ERROR_CONFIG, spm->alias_line,
                        "<alias> of <memory model='spm'> has name='%s', which <%s> on line %u already has",
@@ -157,16 +152,16 @@ spm_validate_pair(const SpmMemoryDef *spm, const SpmRange *other, gboolean is_sp
     guint64 other_last = other->base + (other->size ? other->size * 1024 - 1 : 0);
 
     if (spm->base <= other_last && other->base <= spm_last)
-        spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
-                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                       "x', whose range overlaps that of <memory model='%s'> on line %u, which begins at "
-                       "0x%" G_GINT64_MODIFIER "x",
-                       spm->base, other->model, other->line, other->base);
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, spm->base_line,
+            "<address> of <memory model='spm'> has base='" SPM_HEX
+            "', whose range overlaps that of <memory model='%s'> on line %u, which begins at " SPM_HEX,
+            spm->base, other->model, other->line, other->base);
     else if (!is_spm && spm->base > other->base)
         spm_faults_add(faults, SPM_ERROR_CONFIG, spm->base_line,
-                       "<address> of <memory model='spm'> has base='0x%" G_GINT64_MODIFIER
-                       "x', which is above base 0x%" G_GINT64_MODIFIER
-                       "x of <memory model='%s'> on line %u; SPM must be below every other memory device",
+                       "<address> of <memory model='spm'> has base='" SPM_HEX
+                       "', which is above base " SPM_HEX
+                       " of <memory model='%s'> on line %u; SPM must be below every other memory device",
                        spm->base, other->base, other->model, other->line);
 }
 

@@ -276,11 +276,10 @@ spm_memory_parse_scaled(xmlNodePtr node, SpmFaults *faults)
     if (!node)
         return 0;
     if (!spm_parse_size(value, unit, &kib))
-        spm_memory_fault(
-            faults, node,
-            "has invalid size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a total "
-            "below 8 EiB",
-            value, unit ? unit : "KiB");
+        spm_memory_fault(faults, node,
+                         "has invalid size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a "
+                         "total below 8 EiB",
+                         value, unit ? unit : "KiB");
     else if (kib == 0)
         spm_memory_fault(faults, node, "is '%s'; it must be greater than 0", value);
     return kib;
@@ -368,8 +367,8 @@ spm_memory_parse_base(SpmMemoryDef *spm, xmlNodePtr node, SpmFaults *faults)
         spm_memory_fault(faults, node, "has no attribute 'base'");
     else if (!spm_parse_number(value, 16, G_MAXUINT64, &spm->base) || spm->base == 0)
         spm_memory_fault(faults, node,
-                         "has base='%s'; it must be a hexadecimal guest-physical address other than 0, "
-                         "such as '0x240000000'",
+                         "has base='%s'; it must be a hexadecimal guest-physical address other than 0, such "
+                         "as '0x240000000'",
                          value);
     else
         spm->has_base = TRUE;

@@ -9,5 +9,8 @@
 #define SPM_MIB (SPM_KIB * 1024)
 #define SPM_GIB (SPM_MIB * 1024)
 
+/* How an address is written, a guint64. */
+#define SPM_HEX "0x%" G_GINT64_MODIFIER "x"
+
 gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);
 gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);

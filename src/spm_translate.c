@@ -174,7 +174,7 @@ spm_translate_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned 
     spm_xml_add_attr(address, "type", "dimm");
     spm_xml_set_attr(address, "slot", "%u", slot);
     if (spm->has_base)
-        spm_xml_set_attr(address, "base", "0x%" G_GINT64_MODIFIER "x", spm->base);
+        spm_xml_set_attr(address, "base", SPM_HEX, spm->base);
     spm_memory_def_replace(spm, node);
 }
 

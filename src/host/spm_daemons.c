@@ -139,8 +139,8 @@ spm_daemons_advise_loading(SpmExam *exam, const char *daemon, gboolean told)
         spm_daemons_advise_drop_in(exam, daemon);
     } else if (enforce && *enforce == '1') {
         spm_exam_report(exam, SPM_ADVICE,
-                        "SELinux removes LD_PRELOAD when a daemon starts; install the policy described "
-                        "in libvirt-spm(7)");
+                        "SELinux removes LD_PRELOAD when a daemon starts; install the policy described in "
+                        "libvirt-spm(7)");
     } else {
         spm_exam_report(
             exam, SPM_ADVICE,

@@ -129,11 +129,10 @@ spm_scan_emulator(const char *emulator, GError **error)
     if (fd >= 0)
         close(fd);
     if (index < 0 && number == ENOEXEC)
-        g_set_error(
-            error, SPM_ERROR, SPM_ERROR_CONFIG,
-            "<emulator> '%s' is not an ELF program, so its device is not known; name the emulator that it "
-            "starts, or set device in spm.conf",
-            emulator);
+        g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
+                    "<emulator> '%s' is not an ELF program, so its device is not known; name the emulator "
+                    "that it starts, or set device in spm.conf",
+                    emulator);
     else if (index < 0)
         g_set_error(error, SPM_ERROR, SPM_ERROR_CONFIG,
                     "<emulator> '%s' cannot be read: %s; set device in spm.conf", emulator,

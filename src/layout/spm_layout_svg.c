@@ -93,7 +93,7 @@ spm_svg_add_address(GString *out, guint64 address, guint y)
 {
     g_string_append_printf(out,
                            "<line class='band' x1='%d' y1='%u' x2='%d' y2='%u'/>"
-                           "<text class='address' x='%d' y='%u'>0x%" G_GINT64_MODIFIER "x</text>\n",
+                           "<text class='address' x='%d' y='%u'>" SPM_HEX "</text>\n",
                            SPM_BAND_X - 8, y, SPM_BAND_X, y, SPM_BAND_X - 14, y + 4, address);
 }
 

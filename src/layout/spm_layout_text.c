@@ -60,7 +60,7 @@ spm_text_add_padded(GString *out, const char *text, guint columns)
 static void
 spm_text_add_border(GString *out, guint64 address, char line, const char *caption)
 {
-    g_autofree char *text = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", address);
+    g_autofree char *text = g_strdup_printf(SPM_HEX, address);
     gsize start;
 
     g_string_append_printf(out, "%*s +", SPM_COLUMNS_ADDRESS, text);

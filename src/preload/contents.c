@@ -24,12 +24,11 @@ static void
 spm_contents_report_loss(virDomainPtr domain)
 {
     g_autofree char *path = spm_settings_path();
-    g_autofree char *message = g_strdup_printf("<memory model='spm'> of this domain is QEMU's device "
-                                               "'sp-mem', whose contents are lost when the domain is "
-                                               "saved, dumped or migrated; shut the domain down instead, use "
-                                               "an emulator that has 'spm-memory', or set "
-                                               "contents_loss=allow in %s",
-                                               path);
+    g_autofree char *message =
+        g_strdup_printf("<memory model='spm'> of this domain is QEMU's device 'sp-mem', whose contents are "
+                        "lost when the domain is saved, dumped or migrated; shut the domain down instead, "
+                        "use an emulator that has 'spm-memory', or set contents_loss=allow in %s",
+                        path);
 
     spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
 }
@@ -38,11 +37,11 @@ static void
 spm_contents_report_unknown(virDomainPtr domain, const GError *error)
 {
     g_autofree char *path = spm_settings_path();
-    g_autofree char *message = g_strdup_printf(
-        "the domain's XML cannot be read (%s), so the contents of its <memory model='spm'> could be lost "
-        "when "
-        "it is saved, dumped or migrated; shut the domain down instead, or set contents_loss=allow in %s",
-        error->message, path);
+    g_autofree char *message =
+        g_strdup_printf("the domain's XML cannot be read (%s), so the contents of its <memory model='spm'> "
+                        "could be lost when it is saved, dumped or migrated; shut the domain down instead, "
+                        "or set contents_loss=allow in %s",
+                        error->message, path);
 
     spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
 }

@@ -84,11 +84,10 @@ spm_start_saved_state_starts(virDomainPtr domain, SpmStart *start)
         return FALSE;
     if (g_strcmp0(start->present, start->stored) == 0)
         return TRUE;
-    message =
-        g_strdup_printf("the saved state of this domain has QEMU's device '%s' for <memory model='spm'>, "
-                        "which its emulator lacks (it has '%s'); start it with an emulator that has '%s', "
-                        "or discard the saved state (virsh managedsave-remove)",
-                        start->stored, start->present, start->stored);
+    message = g_strdup_printf("the saved state of this domain has QEMU's device '%s' for <memory "
+                              "model='spm'>, which its emulator lacks (it has '%s'); start it with an "
+                              "emulator that has '%s', or discard the saved state (virsh managedsave-remove)",
+                              start->stored, start->present, start->stored);
     spm_report(start->conn, VIR_ERR_OPERATION_UNSUPPORTED, message);
     return FALSE;
 }
