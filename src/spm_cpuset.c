@@ -30,31 +30,25 @@ spm_cpuset_scan_number(const char **text, guint *number)
     return TRUE;
 }
 
-static void
-spm_cpuset_scan_blanks(const char **text, const char *blanks)
-{
-    *text += strspn(*text, blanks);
-}
-
 /* Reads one part, in which @blanks are allowed. Returns FALSE when @text does not begin with a part. */
 static gboolean
 spm_cpuset_scan_part(const char **text, const char *blanks, SpmCpusetPart *part)
 {
-    spm_cpuset_scan_blanks(text, blanks);
+    *text += strspn(*text, blanks);
     part->exclude = **text == '^';
     *text += part->exclude;
-    spm_cpuset_scan_blanks(text, blanks);
+    *text += strspn(*text, blanks);
     if (!spm_cpuset_scan_number(text, &part->first))
         return FALSE;
     part->last = part->first;
-    spm_cpuset_scan_blanks(text, blanks);
+    *text += strspn(*text, blanks);
     part->range = **text == '-';
     if (part->range) {
         (*text)++;
-        spm_cpuset_scan_blanks(text, blanks);
+        *text += strspn(*text, blanks);
         if (!spm_cpuset_scan_number(text, &part->last))
             return FALSE;
-        spm_cpuset_scan_blanks(text, blanks);
+        *text += strspn(*text, blanks);
     }
     return **text == ',' || !**text;
 }

@@ -183,17 +183,6 @@ spm_faults_left_out(const SpmFaults *faults)
     return faults->len - faults->list->len;
 }
 
-static char *
-spm_faults_more(const SpmFaults *faults)
-{
-    if (faults->len == 1)
-        return g_strdup("");
-    if (spm_faults_left_out(faults))
-        return g_strdup_printf(" (and %u more; 'virt-spm validate' shows the first %d)", faults->len - 1,
-                               SPM_FAULTS_KEPT);
-    return g_strdup_printf(" (and %u more; 'virt-spm validate' shows all)", faults->len - 1);
-}
-
 /**
  * spm_faults_to_error:
  * @faults: the list
@@ -205,14 +194,17 @@ gboolean
 spm_faults_to_error(const SpmFaults *faults, GError **error)
 {
     const SpmFault *first = spm_faults_get(faults, 0);
-    g_autofree char *where = NULL;
-    g_autofree char *more = NULL;
+    g_autofree char *shown =
+        spm_faults_left_out(faults) ? g_strdup_printf("the first %d", SPM_FAULTS_KEPT) : g_strdup("all");
+    g_autoptr(GString) text = g_string_new(NULL);
 
     if (!first)
         return TRUE;
-
-    where = first->line ? g_strdup_printf("line %u: ", first->line) : g_strdup("");
-    more = spm_faults_more(faults);
-    g_set_error(error, SPM_ERROR, (int)first->code, "%s%s%s", where, first->message, more);
+    if (first->line)
+        g_string_append_printf(text, "line %u: ", first->line);
+    g_string_append(text, first->message);
+    if (faults->len > 1)
+        g_string_append_printf(text, " (and %u more; 'virt-spm validate' shows %s)", faults->len - 1, shown);
+    g_set_error_literal(error, SPM_ERROR, (int)first->code, text->str);
     return FALSE;
 }

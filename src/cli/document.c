@@ -121,9 +121,7 @@ spm_cli_document_read(const char *file, SpmCliDocument *document, GError **error
 void
 spm_cli_document_print_faults(const SpmCliDocument *document, const SpmFaults *faults)
 {
-    const SpmFault *fault;
-
-    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++) {
+    SPM_FOREACH(const SpmFault, fault, faults->list) {
         if (fault->line)
             g_printerr("%s:%u: %s\n", document->file, fault->line, fault->message);
         else

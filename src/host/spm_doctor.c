@@ -63,10 +63,9 @@ spm_doctor_examine_settings(SpmExam *exam)
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autofree char *name = spm_settings_path();
     g_autofree char *path = spm_exam_path(exam, name);
-    const SpmFault *fault;
 
     spm_settings_load(path, &exam->settings, faults);
-    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
+    SPM_FOREACH(const SpmFault, fault, faults->list)
         spm_exam_report(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
         spm_exam_report(exam, SPM_ADVICE,

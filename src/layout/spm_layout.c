@@ -5,16 +5,6 @@
 
 #include "qemu_spm_place.h"
 
-static void
-spm_region_free(gpointer data)
-{
-    SpmRegion *region = data;
-
-    g_free(region->model);
-    g_free(region->alias);
-    g_free(region);
-}
-
 static SpmRegion *
 spm_region_new(SpmRegionKind kind, guint64 base, guint64 size, gint64 node)
 {
@@ -87,7 +77,7 @@ spm_layout_add_epc(SpmLayout *layout, const SpmDomainDef *def)
             continue;
         region = spm_region_new(SPM_REGION_DEVICE, spm_region_end(last), spm_other_memory_region(other),
                                 other->cell);
-        region->model = g_strdup(other->model);
+        region->model = other->model;
         g_ptr_array_add(layout->regions, region);
     }
 }
@@ -103,8 +93,8 @@ spm_layout_add_window(SpmLayout *layout, const SpmDomainDef *def, const GArray *
         SpmRegion *region = spm_region_new(place->is_spm ? SPM_REGION_SPM : SPM_REGION_DEVICE, place->base,
                                            place->size, place->node);
 
-        region->model = g_strdup(place->model);
-        region->alias = g_strdup(place->alias);
+        region->model = place->model;
+        region->alias = place->alias;
         spm_layout_extend(layout, SPM_REGION_ROOM, region->base, highest);
         g_ptr_array_add(layout->regions, region);
     }
@@ -117,7 +107,7 @@ spm_layout_add_window(SpmLayout *layout, const SpmDomainDef *def, const GArray *
  * @options: for which libvirt
  * @faults: the list to which everything is added that QEMU would have no place for: SPM_ERROR_CONFIG
  *
- * Returns: (transfer full) (nullable): the map, or NULL when a fault was added
+ * Returns: (transfer full) (nullable): the map, which refers to @def, or NULL when a fault was added
  */
 SpmLayout *
 spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
@@ -126,9 +116,9 @@ spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults
     g_autoptr(GArray) placed = NULL;
     SpmQemuWindow window;
 
-    layout->name = g_strdup(def->name);
+    layout->name = def->name;
     layout->q35 = spm_qemu_machine_is_q35(def->machine);
-    layout->regions = g_ptr_array_new_with_free_func(spm_region_free);
+    layout->regions = g_ptr_array_new_with_free_func(g_free);
     if (!spm_qemu_place_window(def, &window, &layout->amd_moved)) {
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->line,
                        "the domain's memory exceeds the 52 bits of a physical address");
@@ -156,7 +146,6 @@ spm_layout_free(SpmLayout *layout)
 {
     if (!layout)
         return;
-    g_free(layout->name);
     g_ptr_array_unref(layout->regions);
     g_free(layout);
 }

@@ -24,17 +24,18 @@ typedef enum {
     SPM_REGION_LAST,
 } SpmRegionKind;
 
+/* Strings are borrowed from the definition. */
 typedef struct {
     SpmRegionKind kind;
-    guint64 base; /* guest-physical, bytes */
-    guint64 size; /* bytes */
-    gint64 node;  /* proximity domain, -1: none */
-    char *model;  /* of a memory device, or NULL */
-    char *alias;  /* of a memory device, or NULL */
+    guint64 base;      /* guest-physical, bytes */
+    guint64 size;      /* bytes */
+    gint64 node;       /* proximity domain, -1: none */
+    const char *model; /* of a memory device, or NULL */
+    const char *alias; /* of a memory device, or NULL */
 } SpmRegion;
 
 typedef struct {
-    char *name; /* of the domain, or NULL */
+    const char *name; /* of the domain, or NULL */
     gboolean q35;
     GPtrArray *regions; /* of SpmRegion, by address and without gaps from 0 */
     guint64 window;     /* where the device-memory window begins and how long it is, bytes; 0 without one */

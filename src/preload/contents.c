@@ -20,32 +20,6 @@ spm_contents_is_checked(virDomainPtr domain)
            spm_gate(spm_connection(domain));
 }
 
-static void
-spm_contents_report_loss(virDomainPtr domain)
-{
-    g_autofree char *path = spm_settings_path();
-    g_autofree char *message =
-        g_strdup_printf("<memory model='spm'> of this domain is QEMU's device 'sp-mem', whose contents are "
-                        "lost when the domain is saved, dumped or migrated; shut the domain down instead, "
-                        "use an emulator that has 'spm-memory', or set contents_loss=allow in %s",
-                        path);
-
-    spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
-}
-
-static void
-spm_contents_report_unknown(virDomainPtr domain, const GError *error)
-{
-    g_autofree char *path = spm_settings_path();
-    g_autofree char *message =
-        g_strdup_printf("the domain's XML cannot be read (%s), so the contents of its <memory model='spm'> "
-                        "could be lost when it is saved, dumped or migrated; shut the domain down instead, "
-                        "or set contents_loss=allow in %s",
-                        error->message, path);
-
-    spm_report(spm_connection(domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
-}
-
 /* TRUE when the guest keeps what it has in its SPM, which is read from @live. */
 static gboolean
 spm_contents_are_kept(SpmLive *live)
@@ -61,10 +35,22 @@ spm_contents_are_kept(SpmLive *live)
 static void
 spm_contents_report(const SpmLive *live)
 {
+    g_autofree char *path = spm_settings_path();
+    g_autofree char *message = NULL;
+
     if (live->error)
-        spm_contents_report_unknown(live->domain, live->error);
+        message = g_strdup_printf("the domain's XML cannot be read (%s), so the contents of its <memory "
+                                  "model='spm'> could be lost when it is saved, dumped or migrated; shut the "
+                                  "domain down instead, or set contents_loss=allow in %s",
+                                  live->error->message, path);
     else if (live->given)
-        spm_contents_report_loss(live->domain);
+        message = g_strdup_printf(
+            "<memory model='spm'> of this domain is QEMU's device 'sp-mem', whose contents are lost when the "
+            "domain is saved, dumped or migrated; shut the domain down instead, use an emulator that has "
+            "'spm-memory', or set contents_loss=allow in %s",
+            path);
+    if (message)
+        spm_report(spm_connection(live->domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
 }
 
 /**

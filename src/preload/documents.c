@@ -182,31 +182,15 @@ spm_in_new(virConnectPtr conn, SpmIncoming *incoming)
            !spm_options(conn, &options) || !spm_gate(conn) || spm_in_with(conn, &options, incoming);
 }
 
-/* spm_in() for a document that replaces what has @device, NULL for none. A saved or running domain keeps the
- * device that its emulator had when it was started, whatever the emulator has now. */
-static gboolean
-spm_in_with_device(virConnectPtr conn, const char *device, SpmQemuOptions *options, SpmIncoming *incoming)
+static void
+spm_live_parse(SpmLive *live, char *xml)
 {
-    if (device)
-        options->device = device;
-    return spm_in_with(conn, options, incoming);
-}
+    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, &live->error) : NULL;
 
-/* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. */
-static gboolean
-spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIncoming *incoming)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(xmlDoc) doc = NULL;
-
-    if (!stored)
-        return FALSE;
-    doc = spm_translate_read(stored, &error);
-    free(stored);
-    if (!error)
-        return spm_in_with_device(conn, doc ? spm_translate_device(doc) : NULL, options, incoming);
-    spm_report_error(conn, error);
-    return FALSE;
+    live->read = TRUE;
+    live->given = xml != NULL;
+    live->device = doc ? spm_translate_device(doc) : NULL;
+    free(xml);
 }
 
 /**
@@ -218,17 +202,8 @@ spm_in_place_of(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIn
 void
 spm_live_read(SpmLive *live)
 {
-    g_autoptr(xmlDoc) doc = NULL;
-    char *xml;
-
-    if (live->read)
-        return;
-    live->read = TRUE;
-    xml = spm_libvirt()->virDomainGetXMLDesc(live->domain, 0);
-    live->given = xml != NULL;
-    doc = xml ? spm_translate_read(xml, &live->error) : NULL;
-    live->device = doc ? spm_translate_device(doc) : NULL;
-    free(xml);
+    if (!live->read)
+        spm_live_parse(live, spm_libvirt()->virDomainGetXMLDesc(live->domain, 0));
 }
 
 /**
@@ -241,16 +216,33 @@ spm_live_clear(SpmLive *live)
     g_clear_error(&live->error);
 }
 
-/* spm_in() for a document that replaces the XML of @live. */
+/* spm_in() for a document that replaces @live, which was read. A saved or running domain keeps the device
+ * that its emulator had when it was started, whatever the emulator has now. */
+static gboolean
+spm_in_place_of(virConnectPtr conn, const SpmLive *live, SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    if (live->error)
+        spm_report_error(conn, live->error);
+    if (live->device)
+        options->device = live->device;
+    return live->given && !live->error && spm_in_with(conn, options, incoming);
+}
+
+/* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. */
+static gboolean
+spm_in_place_of_stored(virConnectPtr conn, char *stored, SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    g_auto(SpmLive) live = { 0 };
+
+    spm_live_parse(&live, stored);
+    return spm_in_place_of(conn, &live, options, incoming);
+}
+
 static gboolean
 spm_in_place_of_live(SpmLive *live, SpmQemuOptions *options, SpmIncoming *incoming)
 {
-    virConnectPtr conn = spm_connection(live->domain);
-
     spm_live_read(live);
-    if (live->error)
-        spm_report_error(conn, live->error);
-    return live->given && !live->error && spm_in_with_device(conn, live->device, options, incoming);
+    return spm_in_place_of(spm_connection(live->domain), live, options, incoming);
 }
 
 /**
@@ -283,8 +275,8 @@ spm_in_managed_save(virDomainPtr domain, SpmIncoming *incoming)
     SpmQemuOptions options;
 
     return !spm_concerns(conn, incoming->xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), &options,
-                           incoming);
+           spm_in_place_of_stored(conn, spm_libvirt()->virDomainManagedSaveGetXMLDesc(domain, 0), &options,
+                                  incoming);
 }
 
 /**
@@ -301,8 +293,8 @@ spm_in_image(virConnectPtr conn, const char *file, SpmIncoming *incoming)
     SpmQemuOptions options;
 
     return !file || !spm_concerns(conn, incoming->xml, &options) ||
-           spm_in_place_of(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, 0), &options,
-                           incoming);
+           spm_in_place_of_stored(conn, spm_libvirt()->virDomainSaveImageGetXMLDesc(conn, file, 0), &options,
+                                  incoming);
 }
 
 /* What libvirt has of the snapshot or checkpoint that @incoming describes; NULL if it does not exist yet. */
@@ -333,7 +325,7 @@ spm_in_moment(SpmLive *live, SpmMomentReader read_moment, SpmIncoming *incoming)
     if (!spm_concerns(conn, incoming->xml, &options))
         return TRUE;
     stored = spm_document_stored_moment(live->domain, incoming, read_moment);
-    return stored ? spm_in_place_of(conn, stored, &options, incoming)
+    return stored ? spm_in_place_of_stored(conn, stored, &options, incoming)
                   : spm_in_place_of_live(live, &options, incoming);
 }
 

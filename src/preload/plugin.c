@@ -57,11 +57,10 @@ spm_plugin_load_settings(void)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autofree char *path = spm_settings_path(), *folder = spm_profiles_path();
-    const SpmFault *fault;
 
     spm_settings_load(path, &libvirt.settings, faults);
     spm_profiles_load(folder, &libvirt.profiles, faults);
-    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
+    SPM_FOREACH(const SpmFault, fault, faults->list)
         fprintf(stderr, "libvirt-spm: %s\n", fault->message);
 }
 
