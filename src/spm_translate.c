@@ -54,12 +54,6 @@ spm_translate_out_concerns(const char *xml)
     return strstr(xml, "spm-memory") || strstr(xml, "sp-mem") || spm_xml_hides_words(xml);
 }
 
-static GPtrArray *
-spm_translate_memory_nodes(xmlNodePtr domain)
-{
-    return spm_xml_find_all(domain, "devices/memory");
-}
-
 /* FALSE when @node contains anything but white space, even a comment. */
 static gboolean
 spm_translate_is_empty(xmlNodePtr node)
@@ -82,19 +76,6 @@ spm_translate_remove_if_empty(gpointer node, gpointer value, gpointer data)
 
 /* ---- in ---- */
 
-/* The <qemu:frontend> of a device that the user overrides. */
-static xmlNodePtr
-spm_translate_frontend_ensure(const SpmQemuOverride *override)
-{
-    xmlNodePtr frontend = override->frontend;
-
-    if (!frontend) {
-        frontend = spm_xml_new(override->device->doc, override->device->ns, "frontend");
-        spm_xml_append(override->device, frontend);
-    }
-    return frontend;
-}
-
 /* The <qemu:override> to which devices are added. */
 static xmlNodePtr
 spm_translate_override_ensure(xmlNodePtr domain)
@@ -108,8 +89,29 @@ spm_translate_override_ensure(xmlNodePtr domain)
     return override;
 }
 
+/* The <qemu:frontend> of @spm, which the user may have as well. */
 static xmlNodePtr
-spm_translate_new_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
+spm_translate_frontend_ensure(const SpmDomainDef *def, const SpmMemoryDef *spm)
+{
+    const SpmQemuOverride *found = spm_qemu_ns_override(def, spm->alias);
+    xmlNodePtr device = found ? found->device : NULL, frontend = found ? found->frontend : NULL;
+
+    if (!device) {
+        xmlNodePtr override = spm_translate_override_ensure(def->root);
+
+        device = spm_xml_new(override->doc, override->ns, "device");
+        spm_xml_add_attr(device, "alias", spm->alias);
+        spm_xml_append(override, device);
+    }
+    if (!frontend) {
+        frontend = spm_xml_new(device->doc, device->ns, "frontend");
+        spm_xml_append(device, frontend);
+    }
+    return frontend;
+}
+
+static void
+spm_translate_add_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
 {
     xmlNodePtr property = spm_xml_new(frontend->doc, frontend->ns, "property");
 
@@ -117,46 +119,22 @@ spm_translate_new_property(xmlNodePtr frontend, const char *name, const char *ty
     spm_xml_add_attr(property, "type", type);
     if (value)
         spm_xml_add_attr(property, "value", value);
-    return property;
+    spm_xml_append(frontend, property);
 }
 
-/* Fills @frontend with what makes a carrier SPM. @add links a property into it. */
-static void
-spm_translate_add_properties(xmlNodePtr frontend, const SpmDomainDef *def, const SpmMemoryDef *spm,
-                             const SpmQemuOptions *options, void (*add)(xmlNodePtr, xmlNodePtr))
-{
-    char node[16];
-
-    add(frontend, spm_translate_new_property(frontend, "driver", "string", options->device));
-    add(frontend, spm_translate_new_property(frontend, "slot", "remove", NULL));
-    if (spm_qemu_carrier_cell(def, spm, options) == spm->cell)
-        return;
-    g_snprintf(node, sizeof(node), "%u", spm->cell);
-    add(frontend, spm_translate_new_property(frontend, "node", "unsigned", node));
-}
-
-static void
-spm_translate_link(xmlNodePtr parent, xmlNodePtr child)
-{
-    xmlAddChild(parent, child);
-}
-
+/* Overrides what makes a carrier SPM. */
 static void
 spm_translate_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
 {
-    const SpmQemuOverride *found = spm_qemu_ns_override(def, spm->alias);
-    xmlNodePtr override, device;
+    xmlNodePtr frontend = spm_translate_frontend_ensure(def, spm);
+    char node[16];
 
-    if (found) {
-        spm_translate_add_properties(spm_translate_frontend_ensure(found), def, spm, options, spm_xml_append);
+    spm_translate_add_property(frontend, "driver", "string", options->device);
+    spm_translate_add_property(frontend, "slot", "remove", NULL);
+    if (spm_qemu_carrier_cell(def, spm, options) == spm->cell)
         return;
-    }
-    override = spm_translate_override_ensure(def->root);
-    device = spm_xml_new(def->root->doc, override->ns, "device");
-    spm_xml_add_attr(device, "alias", spm->alias);
-    spm_translate_add_properties(spm_xml_add(device, "frontend", NULL), def, spm, options,
-                                 spm_translate_link);
-    spm_xml_append(override, device);
+    g_snprintf(node, sizeof(node), "%u", spm->cell);
+    spm_translate_add_property(frontend, "node", "unsigned", node);
 }
 
 /* Replaces an spm element by its carrier. */
@@ -389,7 +367,7 @@ spm_translate_give_slots_back(xmlNodePtr domain, guint carriers)
 static guint
 spm_translate_make_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
     gboolean left_out = FALSE;
@@ -435,7 +413,7 @@ spm_translate_restore_cells(xmlNodePtr domain)
 static gboolean
 spm_translate_has_spm(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
 
     for (guint i = 0; i < memories->len; i++) {
         if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
@@ -562,7 +540,7 @@ spm_translate_out_doc(xmlDocPtr doc)
 static const char *
 spm_translate_domain_carrier_device(xmlNodePtr domain, const char *found)
 {
-    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
@@ -631,7 +609,7 @@ gboolean
 spm_translate_has_carrier(xmlDocPtr doc, const char *alias)
 {
     xmlNodePtr domain = xmlDocGetRootElement(doc);
-    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     SPM_FOREACH(xmlNode, memory, memories) {
@@ -664,7 +642,7 @@ GPtrArray *
 spm_translate_sources(xmlNodePtr domain)
 {
     GPtrArray *sources = g_ptr_array_new_with_free_func(spm_translate_source_free);
-    g_autoptr(GPtrArray) memories = spm_translate_memory_nodes(domain);
+    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
     for (guint i = 0; i < memories->len; i++) {
