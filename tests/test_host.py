@@ -95,9 +95,13 @@ def test_who_uses_a_device(memory, host):
     memory.domain("stored", "/dev/dax2.0")
     memory.domain("running", "/dev//./dax2.0", running=True)
     memory.domain("other", "/dev/dax3.0")
+    memory.domain("pooled", "/dev/libvirt-spm/hbm/pooled.ua-spm0", running=True)
+    (memory.root / "dev/libvirt-spm/hbm").mkdir(parents=True)
+    (memory.root / "dev/libvirt-spm/hbm/pooled.ua-spm0").symlink_to("/dev/dax2.0")
     devices = host()["devices"]
     assert [device["domains"] for device in devices] == [
-        [{"name": "stored", "running": False}, {"name": "running", "running": True}], [], [], []]
+        [{"name": "stored", "running": False}, {"name": "pooled", "running": True}, {"name": "running", "running": True}],
+        [], [], []]
 
 
 def test_a_domain_as_libvirt_stores_it(memory, host, virt_spm):

@@ -188,7 +188,7 @@ spm_host_read_devices(const SpmHostPlace *place)
 
 /* Notes at each device whether the domain has a memory device that is made of it. */
 static void
-spm_host_note_domain(JsonArray *devices, xmlNodePtr domain, gboolean running)
+spm_host_note_domain(const SpmHostPlace *place, JsonArray *devices, xmlNodePtr domain, gboolean running)
 {
     g_autofree char *name = spm_xml_content(spm_xml_find(domain, "name"));
     g_autoptr(GPtrArray) paths = spm_xml_find_all(domain, "devices/memory/source/path");
@@ -196,7 +196,10 @@ spm_host_note_domain(JsonArray *devices, xmlNodePtr domain, gboolean running)
     for (guint i = 0; name && i < paths->len * json_array_get_length(devices); i++) {
         JsonObject *device = json_array_get_object_element(devices, i / paths->len);
         g_autofree char *text = spm_xml_content(g_ptr_array_index(paths, i % paths->len));
-        g_autofree char *path = g_canonicalize_filename(text, "/");
+        /* a domain that has a pool has a link while it runs */
+        g_autofree char *link = g_build_filename(place->root, text, NULL);
+        g_autofree char *target = g_file_read_link(link, NULL);
+        g_autofree char *path = g_canonicalize_filename(target ? target : text, "/");
         JsonObject *user;
 
         if (strcmp(json_object_get_string_member(device, "path"), path) != 0)
@@ -223,7 +226,7 @@ spm_host_read_domains(const SpmHostPlace *place, JsonArray *devices, const char 
         xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
 
         if (root)
-            spm_host_note_domain(devices, running ? spm_xml_find(root, "domain") : root, running);
+            spm_host_note_domain(place, devices, running ? spm_xml_find(root, "domain") : root, running);
         else if (faults->len)
             spm_faults_add(place->faults, SPM_ERROR_CONFIG, 0, "cannot read the domain in %s%s/%s: %s",
                            place->root, folder, name, spm_faults_get(faults, 0)->message);
