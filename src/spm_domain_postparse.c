@@ -26,8 +26,12 @@ spm_post_parse_pools(SpmDomainDef *def)
     for (guint i = 0; i < def->spms->len; i++) {
         SpmMemoryDef *spm = g_ptr_array_index(def->spms, i);
 
-        if (spm->pool && !spm->path)
-            spm->path = spm_memory_pool_link(spm->pool, def->name, spm->alias);
+        if (!spm->pool || spm->path)
+            continue;
+        spm->path = spm_memory_pool_link(spm->pool, def->name, spm->alias);
+        /* a devdax device cannot be mapped otherwise */
+        if (!spm->access)
+            spm->access = SPM_ACCESS_SHARED;
     }
 }
 
@@ -47,7 +51,7 @@ spm_post_parse_max_memory(SpmDomainDef *def)
  * spm_domain_def_post_parse:
  * @def: a parsed definition
  *
- * Gives every spm element an alias and one of a pool its path, and the domain a <maxMemory> with just the
+ * Gives every spm element an alias and one of a pool its path and access, and the domain a <maxMemory> with just the
  * room and the slots that its memory takes.
  */
 void

@@ -3,13 +3,15 @@
 
 import os
 import select
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filled
 import libvirt
 import pytest
-from daemon import Daemon, kill_emulator
+from daemon import QEMU_CONF, Daemon, kill_emulator
 from domains import memory_devices, read_domain
 from lxml import etree
 from stack import Stack
@@ -20,6 +22,8 @@ MIB = 1 << 20
 SIZE = 32 * MIB
 SETTINGS = "[spm]\ncontents_loss=allow\n"  # devices are meant here, and not their contents
 POOL = "<source><pool>hbm</pool></source>"
+DISK = ("<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='{}'/>"
+        "<target dev='vda' bus='virtio'/></disk>")
 MISSING = "<disk type='file'><source file='/no/such/disk'/><target dev='vda' bus='virtio'/></disk>"
 
 
@@ -228,6 +232,41 @@ def test_a_saved_domain_without_a_device(three: Host) -> None:
     assert {three.device("a"), three.device("c")} == {*three.devices}
 
 
+def test_a_snapshot_is_reverted_to(three: Host) -> None:
+    disk = three.daemon.folder / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "16M"], check=True)
+    three.define("disk", POOL, more=DISK.format(disk))
+    three.start("disk")
+    before = three.device("disk")
+    three.daemon.call("snapshot-create-as", "disk", "moment")
+    three.daemon.call("destroy", "disk")
+    three.start("a")
+    assert three.device("a") == before
+    three.daemon.call("snapshot-revert", "disk", "moment", "--paused")
+    assert {three.device("disk"), before} == {*three.devices}
+
+
+@pytest.mark.stacks("patched")
+def test_contents_are_restored_into_another_device(host: Host) -> None:
+    daemon = host.daemon
+    for device in host.devices:
+        os.truncate(device, filled.SIZE)
+    filled.define(daemon, daemon.stack)
+    xml = daemon.call("dumpxml", "--inactive", filled.NAME)
+    daemon.call("define", "/dev/stdin", stdin=xml.replace("<memory model='spm'>", f"<memory model='spm'>{POOL}"))
+    with filled.booted(daemon):
+        before = host.device(filled.NAME)
+        daemon.call("managedsave", filled.NAME)
+    host.define("a", POOL)
+    host.start("a")
+    assert host.device("a") == before
+    before.write_bytes(b"\xff" * filled.SIZE)
+    daemon.call("start", filled.NAME)
+    assert host.device(filled.NAME) != before
+    with filled.reconnected(daemon) as guest:
+        filled.assert_pattern(guest)
+
+
 def test_a_domain_that_is_created(three: Host) -> None:
     xml = three.daemon.call("dumpxml", "--inactive", "a")
     three.daemon.call("undefine", "a")
@@ -274,6 +313,41 @@ def test_ordinary_files_may_be_shared(host: Host) -> None:
     for name in "a", "b":
         host.define(name, path)
     host.start("a", "b")
+
+
+@pytest.fixture
+def devices() -> Iterator[list[Path]]:
+    """Two names of a character device, which has the memory of /dev/zero, and of which Linux tells a size."""
+    names = [Path("/dev/dax0.0"), Path("/dev/dax0")]
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/sys/dev/char"], check=True)
+    Path("/sys/dev/char/1:5").mkdir()
+    Path("/sys/dev/char/1:5/size").write_text(f"{SIZE}\n")
+    for name in names:
+        os.mknod(name, 0o20600, os.makedev(1, 5))
+    yield names
+    subprocess.run(["umount", "/sys/dev/char"], check=True)
+    for name in names:
+        name.unlink()
+
+
+@pytest.mark.stacks("patched")
+def test_a_device_in_the_private_dev_of_an_emulator(devices: list[Path], stack: Stack) -> None:
+    daemon = Daemon(stack)
+    conf = daemon.folder / "etc/qemu.conf"
+    conf.write_text(QEMU_CONF.replace("namespaces = []", 'namespaces = ["mount"]').replace('"root"', '"nobody"', 1)
+                    .replace("dynamic_ownership = 0", "dynamic_ownership = 1"))
+    (daemon.folder / "etc/spm.conf").write_text(f"[pool hbm]\npaths={devices[0]}\n")
+    with daemon:
+        host = Host(daemon)
+        host.define("a", POOL)
+        host.define("b", f"<source><path>{devices[1]}</path></source>")
+        host.start("a")
+        inside = Path(f"/proc/{daemon.emulator_pid('a')}/root/dev")
+        assert os.readlink(inside / "libvirt-spm/hbm/a.ua-spm0") == str(devices[0])
+        assert (inside / "dax0.0").owner() == "nobody" and not (inside / "dax0").exists()
+        assert f"cannot have '{devices[1]}', which memory device 'ua-spm0' of domain 'a' has as '{devices[0]}'" in host.refusal("b")
+        daemon.call("destroy", "a")
+        assert devices[0].owner() == "root"
 
 
 HOOK = """#!/bin/sh
