@@ -20,6 +20,8 @@ FOLDERS = ("emulator", "e2e", "managers", "package")
 # What the modules of these folders import, and libvirt-spm is built without.
 IMPORTED = ("libvirt", "lxml")
 
+OFFLINE = "1024"  # VIR_MIGRATE_OFFLINE
+
 # Where the tests must run, a missing module is an error.
 collect_ignore = [] if os.environ.get("CI") or os.environ.get("SPM_REQUIRE") else [
     folder for folder in ("e2e", "managers", "package") if not all(map(importlib.util.find_spec, IMPORTED))]
@@ -103,8 +105,8 @@ def call(request, tmp_path):
     """Call a function of the fake libvirt with the plugin preloaded.
 
     linked: libvirt is there before the plugin's constructor, as in libvirtd and virsh. loaded later: as
-    with Python's bindings."""
-    def caller(function, xml, connection="QEMU", flags="0", fake="fake", others=(), domain=(),
+    with Python's bindings. The target of a migration takes spm elements of a domain that is shut off."""
+    def caller(function, xml, connection="QEMU", flags=None, fake="fake", others=(), domain=(),
                settings="device=spm-memory", program="call-libvirt", plugin=PLUGIN, **environment):
         library = BUILD / "tests" / f"libvirt-{fake}.so"
         (tmp_path / "libvirt.so.0").unlink(missing_ok=True)
@@ -117,6 +119,7 @@ def call(request, tmp_path):
                **environment}
         (tmp_path / program).unlink(missing_ok=True)
         (tmp_path / program).symlink_to(BUILD / "tests" / "call-libvirt")
+        flags = flags or (OFFLINE if "MigratePrepare" in function else "0")
         done = run(tmp_path / program, function, connection, flags, *domain, text=xml,
                    env=env)
         assert done.returncode == 0, done.stderr

@@ -106,7 +106,8 @@ spm_incoming_clear(SpmIncoming *incoming)
     g_clear_pointer(&incoming->stock, g_free);
 }
 
-/* Replaces the text of @incoming by stock XML if it has spm elements, or requests for them. */
+/* Replaces the text of @incoming by stock XML if it has spm elements, or requests for them. Without @options,
+ * libvirt knows spm elements itself, and they stay. */
 static gboolean
 spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *incoming)
 {
@@ -116,7 +117,7 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *inco
 
     if (doc && incoming->is_new)
         count += (guint)spm_expand_doc(doc, &spm_libvirt()->profiles, FALSE, incoming->faults);
-    if (doc && !incoming->faults->len)
+    if (doc && options && !incoming->faults->len)
         count += spm_translate_in_doc(doc, options, incoming->faults);
 
     if (spm_faults_to_error(incoming->faults, &error)) {
@@ -129,6 +130,19 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *inco
     if (!g_error_matches(error, SPM_ERROR, SPM_ERROR_REPORTED))
         spm_report_error(conn, error);
     return FALSE;
+}
+
+/* spm_in() for a document that replaces what has carriers of @device; NULL for a new definition, which is
+ * left to a libvirt that knows spm. A saved or running domain keeps the device that its emulator had when it
+ * was started, whatever the emulator has now. */
+static gboolean
+spm_in_with_device(virConnectPtr conn, const char *device, SpmQemuOptions *options, SpmIncoming *incoming)
+{
+    gboolean native = !device && spm_native(conn, incoming);
+
+    if (device)
+        options->device = device;
+    return (native && !incoming->is_new) || spm_in_with(conn, native ? NULL : options, incoming);
 }
 
 /**
@@ -160,7 +174,7 @@ spm_in(virConnectPtr conn, SpmIncoming *incoming)
 {
     SpmQemuOptions options;
 
-    return !spm_concerns(conn, incoming->xml, &options) || spm_in_with(conn, &options, incoming);
+    return !spm_concerns(conn, incoming->xml, &options) || spm_in_with_device(conn, NULL, &options, incoming);
 }
 
 /**
@@ -177,7 +191,30 @@ spm_in_new(virConnectPtr conn, SpmIncoming *incoming)
 
     incoming->is_new = TRUE;
     return !incoming->xml || !spm_expand_concerns(incoming->xml, &spm_libvirt()->profiles) ||
-           !spm_options(conn, &options) || !spm_gate(conn) || spm_in_with(conn, &options, incoming);
+           !spm_options(conn, &options) || !spm_gate(conn) ||
+           spm_in_with_device(conn, NULL, &options, incoming);
+}
+
+/**
+ * spm_may_arrive:
+ * @conn: the connection of the call, to which a domain migrates
+ * @flags: of the migration
+ * @spm: TRUE when the domain's document had spm elements
+ *
+ * A source that has the plugin sends carriers, so that spm elements come from a libvirt that knows them.
+ *
+ * Returns: FALSE, with libvirt's error set, when the domain runs and cannot run here
+ */
+gboolean
+spm_may_arrive(virConnectPtr conn, unsigned long flags, gboolean spm)
+{
+    if (!spm || flags & VIR_MIGRATE_OFFLINE)
+        return TRUE;
+    spm_report(conn, VIR_ERR_OPERATION_UNSUPPORTED,
+               "the source's libvirt has <memory model='spm'> itself, and gives the guest another window for "
+               "memory devices than this host, so the guest cannot move while it runs; shut it down and "
+               "define its inactive XML here");
+    return FALSE;
 }
 
 static void
@@ -214,16 +251,13 @@ spm_live_clear(SpmLive *live)
     g_clear_error(&live->error);
 }
 
-/* spm_in() for a document that replaces @live, which was read. A saved or running domain keeps the device
- * that its emulator had when it was started, whatever the emulator has now. */
+/* spm_in() for a document that replaces @live, which was read. */
 static gboolean
 spm_in_place_of(virConnectPtr conn, const SpmLive *live, SpmQemuOptions *options, SpmIncoming *incoming)
 {
     if (live->error)
         spm_report_error(conn, live->error);
-    if (live->device)
-        options->device = live->device;
-    return live->given && !live->error && spm_in_with(conn, options, incoming);
+    return live->given && !live->error && spm_in_with_device(conn, live->device, options, incoming);
 }
 
 /* spm_in() for a document that replaces @stored, which libvirt gave and which is freed here. */

@@ -11,9 +11,9 @@
  * the plugin does anything for it. What gives a document is called first, and libvirt has then let the
  * connection have it.
  *
- * The virDomainMigrate*3 functions, virHook*, virSetErrorLogPriorityFunc and the last two are private, yet
+ * The virDomainMigrate*3 functions, virHook*, virSetErrorLogPriorityFunc and the last three are private, yet
  * every libvirt from 9.0 to 12.8 exports them for its own daemons and drivers (src/libvirt_internal.h,
- * src/util/virhook.h, src/util/virerror.h), and their types have not changed. */
+ * src/util/virhook.h, src/util/virerror.h, src/conf/domain_conf.h), and their types have not changed. */
 
 /* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))
@@ -149,6 +149,7 @@ SPM_CALLED(void, virReportErrorHelper,
            (int domain, int code, const char *file, const char *function, size_t line, const char *format,
             ...))
 SPM_OPTIONAL(void, virDispatchError, (virConnectPtr conn))
+SPM_OPTIONAL(int, virDomainMemoryModelTypeFromString, (const char *model))
 
 #undef SPM_INTERPOSED
 #undef SPM_INTERPOSED_OPTIONAL

@@ -38,12 +38,32 @@ spm_device_refuse(virDomainPtr domain)
     return FALSE;
 }
 
-/* Refuses the device if it is SPM. */
+/* Whether a domain has carriers, or one with the alias; @flags say which of its two documents is meant. */
+static gboolean
+spm_device_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
+{
+    char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
+    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
+
+    free(xml);
+    return doc && (alias ? spm_translate_has_carrier(doc, alias) : spm_translate_device(doc) != NULL);
+}
+
+static gboolean
+spm_device_in_either(virDomainPtr domain, const char *alias)
+{
+    return spm_device_has_carrier(domain, alias, 0) ||
+           spm_device_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE);
+}
+
+/* Refuses the device if it is SPM. A libvirt that knows SPM is left to refuse it, except in a domain with
+ * carriers, which must not get SPM of both kinds. */
 static gboolean
 spm_device_may(virDomainPtr domain, const char *xml)
 {
     SpmQemuOptions options;
-    gboolean refused = spm_concerns(spm_connection(domain), xml, &options) && spm_device_is_spm(xml);
+    gboolean refused = spm_concerns(spm_connection(domain), xml, &options) && spm_device_is_spm(xml) &&
+                       (!spm_native(spm_connection(domain), NULL) || spm_device_in_either(domain, NULL));
 
     return !refused || spm_device_refuse(domain);
 }
@@ -63,27 +83,14 @@ SPM_WRAPPER(int, virDomainDetachDevice, (virDomainPtr domain, const char *xml), 
 SPM_WRAPPER(int, virDomainDetachDeviceFlags, (virDomainPtr domain, const char *xml, unsigned int flags),
             spm_device_may(domain, xml), -1, domain, xml, flags)
 
-/* Whether one of the carriers of a domain has the alias; @flags say which of the domain's two documents is
- * meant. */
-static gboolean
-spm_device_has_carrier(virDomainPtr domain, const char *alias, unsigned int flags)
-{
-    char *xml = spm_libvirt()->virDomainGetXMLDesc(domain, flags);
-    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
-
-    free(xml);
-    return doc && spm_translate_has_carrier(doc, alias);
-}
-
-/* Refuses to detach SPM, which has only aliases of the user's own. */
+/* Refuses to detach a carrier; its alias is always one of the user's own. */
 static gboolean
 spm_device_alias_may(virDomainPtr domain, const char *alias)
 {
     SpmQemuOptions options;
     gboolean refused = alias && g_str_has_prefix(alias, "ua-") &&
                        spm_options(spm_connection(domain), &options) && spm_gate(spm_connection(domain)) &&
-                       (spm_device_has_carrier(domain, alias, 0) ||
-                        spm_device_has_carrier(domain, alias, VIR_DOMAIN_XML_INACTIVE));
+                       spm_device_in_either(domain, alias);
 
     return !refused || spm_device_refuse(domain);
 }

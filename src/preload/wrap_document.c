@@ -135,8 +135,9 @@ SPM_WRAPPER_WITH(SPM_INCOMING, int, virDomainMigratePrepare3,
                  (virConnectPtr conn, const char *cookie_in, int cookie_in_size, char **cookie_out,
                   int *cookie_out_size, const char *uri_in, char **uri_out, unsigned long flags,
                   const char *name, unsigned long resource, const char *xml),
-                 spm_in(conn, &incoming), -1, conn, cookie_in, cookie_in_size, cookie_out, cookie_out_size,
-                 uri_in, uri_out, flags, name, resource, incoming.xml)
+                 spm_in(conn, &incoming) && spm_may_arrive(conn, flags, incoming.stock != NULL), -1, conn,
+                 cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_in, uri_out, flags, name,
+                 resource, incoming.xml)
 
 SPM_LIVE_WRAPPER(int, virDomainMigratePerform3,
                  (virDomainPtr domain, const char *xml, const char *cookie_in, int cookie_in_size,

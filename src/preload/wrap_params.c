@@ -128,12 +128,20 @@ SPM_LIVE_WRAPPER(char *, virDomainMigrateBegin3Params,
                   int *cookie_out_size, unsigned int flags),
                  NULL, domain, params, nparams, cookie_out, cookie_out_size, flags)
 
-SPM_WRAPPER_WITH(SPM_STOCK, int, virDomainMigratePrepare3Params,
+/* The domain's own document comes from the source, and the others from a client. */
+#define SPM_SENT spm_param_text(params, nparams, VIR_MIGRATE_PARAM_DEST_XML)
+#define SPM_SENT_STOCK                                                                                       \
+    const char *sent = SPM_SENT;                                                                             \
+    SPM_STOCK
+
+SPM_WRAPPER_WITH(SPM_SENT_STOCK, int, virDomainMigratePrepare3Params,
                  (virConnectPtr conn, virTypedParameterPtr params, int nparams, const char *cookie_in,
                   int cookie_in_size, char **cookie_out, int *cookie_out_size, char **uri_out,
                   unsigned int flags),
-                 spm_params_in(&(SpmSubject){ .conn = conn }, &params, (int)nparams, &stock), -1, conn,
-                 params, nparams, cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_out, flags)
+                 spm_params_in(&(SpmSubject){ .conn = conn }, &params, nparams, &stock) &&
+                     spm_may_arrive(conn, flags, SPM_SENT != sent),
+                 -1, conn, params, nparams, cookie_in, cookie_in_size, cookie_out, cookie_out_size, uri_out,
+                 flags)
 
 SPM_LIVE_WRAPPER(int, virDomainMigratePerform3Params,
                  (virDomainPtr domain, const char *dest, virTypedParameterPtr params, int nparams,

@@ -13,6 +13,7 @@
  *   FAKE_UNREADABLE  no XML of a domain is given that is asked for with these flags
  *   FAKE_CHANGING  the XML of a domain is another one each time
  *   FAKE_HOOK      there are hook scripts, which end with this status
+ *   FAKE_NATIVE    it knows <memory model='spm'> itself
  *
  * What it is asked, rather than told to do, is on its standard error. A program that has loaded it itself may
  * listen instead, see fake_libvirt.h. */
@@ -302,8 +303,17 @@ virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulator, const 
     if (!fake_libvirt.told)
         printf("capabilities: %s %s %s %s\n", emulator ? emulator : "default", arch,
                machine ? machine : "any", virttype ? virttype : "any");
-    snprintf(xml, sizeof(xml), "<domainCapabilities><path>%s</path></domainCapabilities>", path);
+    snprintf(xml, sizeof(xml), "<domainCapabilities><path>%s</path>%s</domainCapabilities>", path,
+             getenv("FAKE_NATIVE")
+                 ? "<devices><memory><enum><value>dimm</value><value>spm</value></enum></memory></devices>"
+                 : "");
     return strdup(xml);
+}
+
+int
+virDomainMemoryModelTypeFromString(const char *model)
+{
+    return getenv("FAKE_NATIVE") && strcmp(model, "spm") == 0 ? 7 : -1;
 }
 
 int
