@@ -40,6 +40,7 @@ refresh_libvirt_series() {
 
 # check_libvirt_text: the series as files.
 check_libvirt_text() {
+    rm -rf "$work/before" "$work/patched"
     cp -a "$libvirt_series" "$work/before"
     refresh_libvirt_series "$work/tree"
     diff -r "$work/before" "$libvirt_series" >&2 || die "the series of libvirt is not what refresh writes"
@@ -91,10 +92,40 @@ compare_libvirt_totals() {
     [[ -z $new ]] || die "$1: syntax-check fails: $new"
 }
 
+# update_libvirt_tree: put the series into $work/tree. What is there of an earlier run stays where it is the same, so
+# that only what differs is compiled again.
+update_libvirt_tree() {
+    if [[ ! -d $work/tree ]]; then
+        unpack_libvirt_series "$work/tree"
+        return
+    fi
+    rm -rf "$work/new"
+    unpack_libvirt_series "$work/new"
+    git_in "$work/tree" checkout -q --detach
+    git_in "$work/tree" fetch -q --force "$work/new" +refs/heads/series:refs/heads/series +refs/tags/base:refs/tags/base
+    rm -rf "$work/new"
+}
+
+# check_libvirt_commit COMMIT SUFFIX TITLE: build and test a state of the tree, unless the same files passed before.
+# The results are in totals$SUFFIX and style$SUFFIX.
+check_libvirt_commit() {
+    local files
+    files=$(git_in "$work/tree" rev-parse "$1^{tree}")
+    if [[ -f $work/passed ]] && grep -qx "$files" "$work/passed"; then
+        say "it passed before: $3"
+        return
+    fi
+    git_in "$work/tree" checkout -q "$1"
+    build_libvirt_tests "building $3"
+    run_libvirt_tests "$work/totals$2"
+    check_libvirt_style "$work/style$2"
+    [[ $2 == -base ]] || compare_libvirt_totals "$3"
+    echo "$files" >>"$work/passed"
+}
+
 check_libvirt() {
-    local work commit subject
+    local work commit
     if [[ -n ${SPM_PATCHES-} ]]; then
-        rm -rf "$SPM_PATCHES/check-libvirt"
         mkdir -p "$SPM_PATCHES/check-libvirt"
         work=$(cd "$SPM_PATCHES/check-libvirt" && pwd)
     else
@@ -103,23 +134,17 @@ check_libvirt() {
         trap "rm -rf '$work'" EXIT
     fi
     say "libvirt $libvirt_version: unpacking"
-    unpack_libvirt_series "$work/tree"
+    update_libvirt_tree
     check_libvirt_text
 
     git_in "$work/tree" checkout -q base
     # shellcheck disable=SC2046 # several options. Quickly built, and tests create folders below the prefix.
-    run_logged "configuring libvirt" "$work/configure.log" meson setup "$work/build" "$work/tree" \
-        --prefix="$work/prefix" -Doptimization=0 -Dtests=enabled $(libvirt_configure_options)
-    build_libvirt_tests "building libvirt without the series"
-    run_libvirt_tests "$work/totals-base"
-    check_libvirt_style "$work/style-base"
+    [[ -f $work/build/build.ninja ]] || run_logged "configuring libvirt" "$work/configure.log" \
+        meson setup "$work/build" "$work/tree" --prefix="$work/prefix" -Doptimization=0 -Dtests=enabled \
+        $(libvirt_configure_options)
+    check_libvirt_commit base -base "libvirt without the series"
     for commit in $(git_in "$work/tree" rev-list --reverse base..series); do
-        git_in "$work/tree" checkout -q "$commit"
-        subject=$(git_in "$work/tree" log -1 --format=%s)
-        build_libvirt_tests "building up to: $subject"
-        run_libvirt_tests "$work/totals"
-        check_libvirt_style "$work/style"
-        compare_libvirt_totals "$subject"
+        check_libvirt_commit "$commit" "" "up to: $(git_in "$work/tree" log -1 --format=%s "$commit")"
     done
     say "libvirt: every patch builds and passes the tests; cases without the series, and with it:"
     join "$work/totals-base" "$work/totals" >&2
