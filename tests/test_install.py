@@ -22,7 +22,7 @@ FILES = {
                 "doc/libvirt-spm/sp-mem.rst", "libvirt/schemas/spm.rng", "libvirt/schemas/spm-request.rng",
                 "libvirt-spm/selinux/README.rst", "libvirt-spm/selinux/libvirt_spm.te"],
 }
-TREES = {"libvirt-spm/patches": "patches"}
+TREES = {"libvirt-spm/patches": "patches", "libvirt-spm/hooks": "hooks"}
 
 
 @pytest.fixture(scope="module")

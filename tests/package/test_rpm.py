@@ -52,7 +52,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_each_installed_file_is_in_a_package(packages: dict[str, Path]) -> None:
     """rpmbuild itself refuses a file that no package has, and one that was not installed."""
-    assert sorted(packages) == ["libvirt-spm", "libvirt-spm-selinux"]
+    assert sorted(packages) == ["libvirt-spm", "libvirt-spm-selinux", "vdsm-hook-spm"]
+
+
+def test_the_hook_of_vdsm_is_an_executable_where_vdsm_looks(packages: dict[str, Path], tmp_path: Path) -> None:
+    unpack(packages["vdsm-hook-spm"], tmp_path)
+    hook = tmp_path / "usr/libexec/vdsm/hooks/before_vm_start/50_spm"
+    assert hook.read_text() == (ROOT / "hooks/ovirt/before_vm_start").read_text()
+    assert os.access(hook, os.X_OK)
 
 
 def test_the_unit_tests_are_run_by_a_build() -> None:
