@@ -39,8 +39,6 @@ typedef struct {
     guint64 total;     /* KiB of the domain before */
     guint64 removed;   /* KiB of memory devices */
     gboolean cell_removed;
-    gint64 *before;    /* the cell of each request before, -1: none */
-    gint64 *chosen;    /* and from now on */
     GHashTable *empty; /* the cells of what was removed */
 } SpmExpand;
 
@@ -100,12 +98,9 @@ spm_expand_remove_spms(SpmExpand *expand)
 
     for (guint i = spms->len; i-- > 0;) {
         SpmMemoryDef *spm = g_ptr_array_index(spms, i);
-        gint64 number = spm_expand_number(spm->alias);
 
         if (!spm_expand_is_removed(spm->alias, expand->leftovers))
             continue;
-        if (number >= 0 && number < expand->requests->len)
-            expand->before[number] = spm->cell;
         g_hash_table_add(expand->empty, GUINT_TO_POINTER(spm->cell));
         expand->removed += spm->size;
         spm_xml_remove(spm->node);
@@ -135,9 +130,10 @@ spm_expand_remove_others(SpmExpand *expand)
     spm_xml_set_attr(spm_xml_first(expand->def->root, NULL, "maxMemory"), "slots", "%u", slots);
 }
 
-/* TRUE when another element than a memory device refers to the last cell. */
+/* TRUE when another element than a memory device refers to that cell. Of a set of cells, the highest counts.
+ */
 static gboolean
-spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *last)
+spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *cell)
 {
     g_autoptr(GPtrArray) siblings = spm_xml_find_all(def->root, "cpu/numa[1]/cell/distances/sibling");
     gboolean found = FALSE;
@@ -146,10 +142,10 @@ spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *last)
         g_autofree char *id = spm_xml_attr(g_ptr_array_index(siblings, i), "id");
         guint64 number;
 
-        found |= id && spm_parse_number(id, 10, G_MAXINT, &number) && number == last->id;
+        found |= id && spm_parse_number(id, 10, G_MAXINT, &number) && number == cell->id;
     }
     SPM_FOREACH(SpmCellReference, reference, def->references)
-        found |= reference->cell == last->id;
+        found |= reference->cell == cell->id;
     return found;
 }
 
@@ -157,12 +153,12 @@ spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *last)
 static gboolean
 spm_expand_is_cell_used(const SpmDomainDef *def, gint64 id)
 {
-    for (guint i = 0; i < def->spms->len; i++) {
-        if (((SpmMemoryDef *)g_ptr_array_index(def->spms, i))->cell == id)
+    SPM_FOREACH(SpmMemoryDef, spm, def->spms) {
+        if (spm->cell == id)
             return TRUE;
     }
-    for (guint i = 0; i < def->others->len; i++) {
-        if (((SpmOtherMemoryDef *)g_ptr_array_index(def->others, i))->cell == id)
+    SPM_FOREACH(SpmOtherMemoryDef, other, def->others) {
+        if (other->cell == id)
             return TRUE;
     }
     return FALSE;
@@ -259,8 +255,8 @@ spm_expand_add_first_cell(SpmExpand *expand)
 static gboolean
 spm_expand_is_chosen(const SpmExpand *expand, gint64 cell)
 {
-    for (guint i = 0; i < expand->requests->len; i++) {
-        if (expand->chosen[i] == cell)
+    SPM_FOREACH(SpmRequest, request, expand->requests) {
+        if (request->cell == cell)
             return TRUE;
     }
     return FALSE;
@@ -277,13 +273,17 @@ spm_expand_find_in_cell(const SpmExpand *expand, gint64 id)
     return (cell && cell->memory) || (!cell && id == 0) ? "memory of its own" : NULL;
 }
 
-/* Checks the cell that a request names, if it does. */
+/* Checks the cell of a request. */
 static void
 spm_expand_check_cell(const SpmExpand *expand, const SpmRequest *request)
 {
     const char *found = spm_expand_find_in_cell(expand, request->cell);
 
-    if (request->cell < 0)
+    if (!request->named && spm_expand_is_cell_used(expand->def, request->cell))
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
+                       "a memory device has <node> %u, but <numa> of <cpu> has no such cell; declare it",
+                       (unsigned int)request->cell);
+    if (!request->named)
         return;
     if (request->cell >= expand->next)
         spm_faults_add(
@@ -306,30 +306,35 @@ spm_expand_add_named_cells(SpmExpand *expand)
         spm_expand_add_cell(expand, NULL, 0);
 }
 
-/* Chooses a cell for each request: the one that it names, else the one that it had before and that is still
- * there, because something refers to it, else a new one. */
+/* TRUE when a request that names no cell gets that one: SPM can have it, and it would not have been removed
+ * if a request had had it before, or could not be. */
+static gboolean
+spm_expand_is_kept_cell(const SpmExpand *expand, gint64 id)
+{
+    const SpmCellDef *cell = spm_domain_def_cell(expand->def, (unsigned int)id);
+
+    return cell && !spm_expand_find_in_cell(expand, id) && !spm_expand_is_cell_used(expand->def, id) &&
+           (!cell->bare || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(cell->id)) ||
+            spm_expand_is_referred_to(expand->def, cell));
+}
+
+/* Chooses a cell for each request: the one that it names, else one that was kept, else a new one. */
 static void
 spm_expand_choose_cells(SpmExpand *expand)
 {
-    const GPtrArray *requests = expand->requests;
+    gint64 cell = 0;
 
-    for (guint i = 0; i < requests->len; i++)
-        expand->chosen[i] = ((SpmRequest *)g_ptr_array_index(requests, i))->cell;
-    for (guint i = 0; i < requests->len; i++) {
-        gint64 before = expand->before[i];
-
-        if (expand->chosen[i] < 0 && before >= 0 && before < expand->next &&
-            !spm_expand_is_chosen(expand, before) && !spm_expand_find_in_cell(expand, before))
-            expand->chosen[i] = before;
-    }
-    for (guint i = 0; i < requests->len; i++) {
+    SPM_FOREACH(SpmRequest, request, expand->requests) {
         spm_expand_add_named_cells(expand);
-        if (expand->chosen[i] < 0)
-            expand->chosen[i] = expand->next;
+        while (cell < expand->next &&
+               (spm_expand_is_chosen(expand, cell) || !spm_expand_is_kept_cell(expand, cell)))
+            cell++;
+        if (request->cell < 0)
+            request->cell = cell;
     }
     spm_expand_add_named_cells(expand);
-    for (guint i = 0; i < requests->len; i++)
-        spm_expand_check_cell(expand, g_ptr_array_index(requests, i));
+    SPM_FOREACH(SpmRequest, chosen, expand->requests)
+        spm_expand_check_cell(expand, chosen);
 }
 
 /* ---- making: memory ---- */
@@ -362,7 +367,7 @@ spm_expand_new_spm(SpmExpand *expand, guint number)
     g_autofree char *alias = g_strdup_printf(SPM_EXPAND_ALIAS "%u", number);
     SpmMemoryDef spm = { .node = expand->def->root, .size = request->size, .alias = alias };
 
-    spm.cell = (unsigned int)expand->chosen[number];
+    spm.cell = (unsigned int)request->cell;
     if (profile) {
         spm.access = profile->access;
         spm.pagesize = profile->pagesize;
@@ -430,7 +435,7 @@ spm_expand_set_max_memory(const SpmExpand *expand, SpmDomainDef *def, guint64 to
             spm_expand_set_size(node, def->max_memory, total);
         spm_domain_def_post_parse(def);
         spm_domain_def_format_domain(def);
-    } else if (node && def->slots == 0 && !def->bad_slots) {
+    } else if (node && def->slots == 0 && !def->bad_slots && !def->others->len) {
         spm_xml_remove(node);
     }
 }
@@ -459,18 +464,27 @@ spm_expand_set_totals(const SpmExpand *expand, guint64 added)
 
 /* ---- all ---- */
 
-/* What a request cannot be combined with. */
+/* Refuses what a request cannot be combined with, and what would take long. */
 static void
 spm_expand_check_requests(const SpmExpand *expand)
 {
-    guint max = spm_qemu_limits.spms.max;
+    const struct {
+        guint len;
+        SpmLimit limit;
+        const char *what;
+    } counts[] = {
+        { expand->requests->len, spm_qemu_limits.spms, "requests" },
+        { expand->def->others->len, spm_qemu_limits.memories, "other memory devices" },
+        { expand->def->cells->len, spm_qemu_limits.cells, "cells" },
+    };
 
-    if (expand->requests->len > max)
-        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
-                       "<metadata> has %u requests for SPM; at most %u are possible, because %s",
-                       expand->requests->len, max, spm_qemu_limits.spms.why);
-    for (guint i = 0; i < expand->def->others->len; i++) {
-        const SpmOtherMemoryDef *other = g_ptr_array_index(expand->def->others, i);
+    for (gsize i = 0; expand->requests->len && i < G_N_ELEMENTS(counts); i++) {
+        if (counts[i].len > counts[i].limit.max)
+            spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
+                           "a domain that requests SPM has %u %s; it may have at most %u, because %s",
+                           counts[i].len, counts[i].what, counts[i].limit.max, counts[i].limit.why);
+    }
+    SPM_FOREACH(SpmOtherMemoryDef, other, expand->def->others) {
         const SpmRequest *first = expand->requests->len ? g_ptr_array_index(expand->requests, 0) : NULL;
 
         if (first && first->nova && g_strcmp0(other->model, "nvdimm") == 0)
@@ -491,8 +505,8 @@ spm_expand_make(SpmExpand *expand)
         return 0;
     spm_expand_choose_cells(expand);
     spm_expand_add_spms(expand);
-    for (guint i = 0; i < expand->requests->len; i++)
-        added += ((SpmRequest *)g_ptr_array_index(expand->requests, i))->size;
+    SPM_FOREACH(SpmRequest, request, expand->requests)
+        added += request->size;
     return added;
 }
 
@@ -521,18 +535,10 @@ spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean lefto
     g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
     g_autoptr(SpmDomainDef) def = NULL;
     g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL);
-    g_autofree gint64 *cells = g_new(gint64, 2 * requests->len);
-    SpmExpand expand = { .requests = requests,
-                         .profiles = profiles,
-                         .leftovers = leftovers,
-                         .faults = faults,
-                         .before = cells,
-                         .chosen = cells + requests->len,
-                         .empty = empty };
+    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, empty };
 
     if (faults->len || (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
         return FALSE;
-    memset(cells, -1, 2 * requests->len * sizeof(*cells));
     spm_translate_out_doc(domain->doc);
     if (leftovers)
         spm_translate_restore_cells(domain);

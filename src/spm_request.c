@@ -69,7 +69,8 @@ spm_request_set(SpmRequest *request, const char *name, const char *value, const 
         g_free(request->profile);
         request->profile = g_strdup(value);
     } else if (strcmp(name, "cell") == 0) {
-        if (spm_parse_number(value, 10, G_MAXINT, &cell))
+        request->named = spm_parse_number(value, 10, G_MAXINT, &cell);
+        if (request->named)
             request->cell = (gint64)cell;
         else
             spm_request_fault(faults, where, request->line,

@@ -13,13 +13,15 @@
  * SpmRequest:
  * @size: in KiB
  * @profile: (nullable): the name of a profile; NULL: the profile "default", if there is one
- * @cell: the guest's NUMA cell; -1: a new one
+ * @named: TRUE: it names its cell
+ * @cell: the guest's NUMA cell; -1: expansion chooses it
  * @line: of the document, 0: none
  * @nova: TRUE: OpenStack Nova wrote it
  */
 typedef struct {
     guint64 size;
     char *profile;
+    gboolean named;
     gint64 cell;
     unsigned int line;
     gboolean nova;

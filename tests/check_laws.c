@@ -191,7 +191,14 @@ spm_flatten_document(const char *text)
     return g_string_free(out, FALSE);
 }
 
-static gboolean
+/**
+ * spm_looks_equal:
+ * @one: a document
+ * @other: another one
+ *
+ * Returns: TRUE when they are equal up to what SPM_VERDICT_SPACED allows
+ */
+gboolean
 spm_looks_equal(const char *one, const char *other)
 {
     g_autofree char *first = NULL;

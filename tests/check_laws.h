@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The laws of parse, format and translation, checked on one document in-process. */
+/* The laws of parse, format, translation and expansion, checked on one document in-process. */
 
 #pragma once
 
@@ -24,4 +24,6 @@ typedef enum {
 } SpmVerdict;
 
 SpmVerdict spm_check_format(const char *text, char **detail);
+gboolean spm_looks_equal(const char *one, const char *other);
+SpmVerdict spm_check_expand(const char *text, char **detail);
 SpmVerdict spm_check_translate(const char *text, unsigned long libvirt_version, char **detail);

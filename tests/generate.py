@@ -258,9 +258,76 @@ class Document:
         return self.write(self.domain()) + "\n"
 
 
+class Requesting(Document):
+    """A domain that requests SPM; it may have spm elements of its own, and no cells."""
+
+    def request_text(self):
+        text = self.pick("2MiB", "4MiB", "512MiB", "1GiB", " 6 MiB ", "2097152KiB", "3MiB" if self.chance(0.1) else "8MiB")
+        text += self.pick("", "", ",profile=hbm", ",profile=pages", ",profile=wrong" if self.chance(0.1) else "")
+        return text + (f",cell={self.random.randrange(5)}" if self.chance(0.2) else "")
+
+    def own(self):
+        requests = []
+        for _ in range(self.pick(1, 1, 2, 3)):
+            name, attributes, (size,) = self.size("request", self.pick(2048, 4096, 512 * 1024, GIB))
+            attributes["size"] = size if not self.chance(0.02) else self.pick("0", "x", "-1")
+            if self.chance(0.4):
+                attributes["profile"] = self.pick("hbm", "pages", "none" if self.chance(0.1) else "hbm")
+            if self.chance(0.2):
+                attributes["cell"] = str(self.random.randrange(5))
+            requests.append((f"s:{name}", attributes, []))
+        return "s:requests", {"xmlns:s": "urn:libvirt-spm:request:1.0"}, requests
+
+    def nova(self):
+        specs = [(name, value) for name, value in (
+            ("spm:size", ";".join(self.request_text() for _ in range(self.pick(1, 1, 2)))), ("spm:profile", "hbm"),
+            ("resources:CUSTOM_SPM_MIB", self.pick("2", "4", "1024")), ("hw:cpu_policy", "shared")) if self.chance(0.4)]
+        extra = [("nova:extraSpecs", {}, [("nova:extraSpec", {"name": name}, [value]) for name, value in specs])]
+        flavor = "nova:flavor", {"name": self.pick("m1.spm", "m1.small")}, extra if self.chance(0.6) else []
+        return "nova:instance", {"xmlns:nova": "http://openstack.org/xmlns/libvirt/nova/1.1"}, [flavor]
+
+    def ovirt(self):
+        text = ";".join(self.request_text() for _ in range(self.pick(1, 1, 2)))
+        return "o:vm", {"xmlns:o": "http://ovirt.org/vm/1.0"}, [("o:custom", {}, [("o:spm", {}, [text])])]
+
+    def numa(self, cells, empty):
+        """Nothing may name a cell that is not there: expansion might make it, and then keep it."""
+        name, attributes, ((numa, _, children),) = super().numa(cells, empty)
+        names = [element[2][0][1].get("target", "0") for element in children if element[0] == "interconnects"]
+        if any(int(target) >= cells + empty for target in names):
+            children.pop()
+        return name, attributes, [(numa, {}, children)]
+
+    def numatune(self, cells):
+        return super().numatune(cells - 1)
+
+    def memory_backing(self):
+        name, attributes, children = super().memory_backing()
+        return name, attributes, [child for child in children if child[0] != "hugepages"]
+
+    def metadata(self):
+        sources = [self.pick(self.own, self.own, self.nova, self.ovirt)()]
+        if self.chance(0.02):
+            sources.append(self.pick(self.own, self.ovirt)())
+        return "metadata", {}, sources
+
+    def domain(self):
+        name, attributes, children = super().domain()
+        children = [child for child in children if child[0] != "metadata"]
+        if self.chance(0.4):  # as Nova's are
+            children = [child for child in children if child[0] not in ("cpu", "maxMemory", "numatune")]
+            children = [("devices", {}, [device for device in child[2] if device[0] != "memory"]) if child[0] == "devices"
+                        else child for child in children]
+            children.append(("vcpu", {}, [str(self.pick(1, 2, 8))]))
+        if self.chance(0.3):
+            children.insert(1, ("currentMemory", {"unit": "KiB"}, [str(self.pick(self.used, GIB, 1024))]))
+        children.insert(self.pick(0, 1, len(children)), self.metadata())
+        return name, attributes, children
+
+
 TAG = re.compile(r"<[/?!]?[^<>]*>")
 ATTRIBUTE = re.compile(r"""\s[\w:-]+=("[^"]*"|'[^']*')""")
-WORDS = ["spm", "0", "-1", "18446744073709551616", "1e3", "0x", "", "&lt;", "&amp;", "&x;", "'", "\"", "<", ">", "]]>",
+WORDS = ["spm", "2MiB", "ua-spm-request0", "cell=1", "profile='hbm'", "0", "-1", "18446744073709551616", "1e3", "0x", "", "&lt;", "&amp;", "&x;", "'", "\"", "<", ">", "]]>",
          "<!--", "ua-spm0", "spm-memory", "driver", "node,nodeid=1", "é", "\u200b", "<memory model='spm'/>",
          "<!DOCTYPE a [<!ENTITY b 'c'>]>", f" xmlns='{QEMU}'", f" xmlns:qemu='{QEMU}'", "<qemu:override/>"]
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* laws [X.Y.Z] < DOCUMENTS: check documents, each ended by a NUL byte, against the laws of translation for
- * that libvirt, or against those of parse and format; a line for each. */
+/* laws [X.Y.Z | expand] < DOCUMENTS: check documents, each ended by a NUL byte, against the laws of
+ * translation for that libvirt, against those of expansion, or against those of parse and format; a line for
+ * each. */
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libxml/parser.h>
 
@@ -16,11 +18,12 @@ static const char *const spm_verdict_names[] = {
 };
 
 static void
-check(const char *text, unsigned long version)
+check(const char *text, unsigned long version, gboolean expand)
 {
     g_autofree char *detail = NULL;
-    SpmVerdict verdict =
-        version ? spm_check_translate(text, version, &detail) : spm_check_format(text, &detail);
+    SpmVerdict verdict = expand    ? spm_check_expand(text, &detail)
+                         : version ? spm_check_translate(text, version, &detail)
+                                   : spm_check_format(text, &detail);
 
     if (detail)
         g_strdelimit(detail, "\n\r", ' ');
@@ -31,17 +34,18 @@ check(const char *text, unsigned long version)
 int
 main(int argc, char **argv)
 {
+    gboolean expand = argc == 2 && strcmp(argv[1], "expand") == 0;
     unsigned int major = 0, minor = 0, release = 0;
     char *text = NULL;
     size_t room = 0;
 
-    if (argc > 2 || (argc == 2 && sscanf(argv[1], "%u.%u.%u", &major, &minor, &release) != 3)) {
+    if (argc > 2 || (argc == 2 && !expand && sscanf(argv[1], "%u.%u.%u", &major, &minor, &release) != 3)) {
         fprintf(stderr, "laws: at most the version of a libvirt is needed\n");
         return 2;
     }
     xmlInitParser();
     while (getdelim(&text, &room, '\0', stdin) >= 0)
-        check(text, SPM_LIBVIRT_VERSION(major, minor, release));
+        check(text, SPM_LIBVIRT_VERSION(major, minor, release), expand);
     free(text);
     return 0;
 }

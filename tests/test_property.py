@@ -13,13 +13,13 @@ import subprocess
 
 import pytest
 from documents import NEW_LIBVIRT, OLD_LIBVIRT, TESTS, TRANSLATE, document
-from generate import Document, mutate
+from generate import Document, Requesting, mutate
 from programs import BUILD
 from symbols import DEVICE, INTERPOSED
 
 SEED = int(os.environ.get("SPM_SEED", "20261122"))
 COUNT = int(os.environ.get("SPM_DOCUMENTS", "10000"))
-CORPORA = {"format": "corpus", "translate": "corpus", "preload": "corpus-preload"}
+CORPORA = {"format": "corpus", "translate": "corpus", "expand": "corpus-expand", "preload": "corpus-preload"}
 
 
 def generated():
@@ -82,6 +82,27 @@ def test_damaged_documents_are_accepted_or_refused(version, damaged):
     check(verdicts(damaged, version), damaged)
 
 
+@pytest.fixture(scope="module")
+def requesting():
+    """Documents with requests, and some of them damaged."""
+    chance = random.Random(SEED + 2)
+    texts = [Requesting(chance).text() for _ in range(COUNT)]
+    return texts, [mutate(text, chance) for text in texts]
+
+
+def test_documents_with_requests_obey_the_laws_of_expansion(requesting):
+    texts, damaged = requesting
+    count = check(verdicts(texts, "expand"), texts)
+    assert count["ok"] + count["spaced"] > COUNT / 4, count
+    assert count["refused"] > COUNT / 20, count
+    check(verdicts(damaged, "expand"), damaged)
+
+
+def test_documents_without_requests_are_not_expanded(documents):
+    texts = [text for text, _ in documents]
+    assert set(check(verdicts(texts, "expand"), texts)) == {"unchanged"}
+
+
 def corpus(target):
     return sorted((TESTS / "fuzz" / CORPORA[target]).iterdir())
 
@@ -97,7 +118,7 @@ def test_what_fuzzing_found_is_replayed(target):
     assert corpus(target) and done.returncode == 0, done.stderr[-4000:]
 
 
-@pytest.mark.parametrize("folder,most", [("corpus", 200), ("corpus-preload", 60)])
+@pytest.mark.parametrize("folder,most", [("corpus", 200), ("corpus-expand", 200), ("corpus-preload", 60)])
 def test_the_corpus_stays_small(folder, most):
     files = list((TESTS / "fuzz" / folder).iterdir())
     assert len(files) < most and sum(path.stat().st_size for path in files) < 300 * 1024

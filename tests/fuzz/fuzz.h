@@ -2,10 +2,12 @@
 /* What a fuzz target defines: libFuzzer calls it with generated documents, replay.c with given ones.
  *
  *   CC=clang meson setup -Dfuzz=enabled -Db_sanitize=address,undefined -Db_lundef=false build-fuzz
- *   ninja -C build-fuzz tests/fuzz-format tests/fuzz-translate tests/fuzz-preload
+ *   ninja -C build-fuzz tests/fuzz-format tests/fuzz-translate tests/fuzz-expand tests/fuzz-preload
  *   mkdir found
  *   build-fuzz/tests/fuzz-translate -dict=tests/fuzz/dictionary -max_len=4096 -max_total_time=1800 \
  *       found tests/fuzz/corpus tests/qemuxml2argvdata
+ *
+ * The target for requests has a corpus of its own, tests/fuzz/corpus-expand, and tests/expanddata.
  *
  * The target for the plugin has inputs of its own kind, and a slow or greedy one is a finding as well:
  *
