@@ -100,7 +100,7 @@ def test_a_reader_gets_nothing_done(name, ask):
 @pytest.mark.parametrize("function", NEW)
 def test_a_request_is_parsed_and_formatted_once(function, ask):
     parsed, formatted = counted(ask(function, source("nova-33-both"), plugin=COUNTING))
-    assert [*parsed.values()] == [*formatted.values()] == [1]
+    assert set(parsed.values()) == set(formatted.values()) == {1}
 
 
 @pytest.mark.parametrize("connection", ["LXC", "Test"])
