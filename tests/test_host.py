@@ -114,7 +114,10 @@ def test_a_domain_as_libvirt_stores_it(memory, host, virt_spm):
 
 def test_text(memory, show):
     memory.domain("guest", "/dev/dax10.0", running=True)
+    memory.device("dax11.0", GIB, -1, driver=None, node=-1)
     text = show()
+    assert ("path '/dev/dax11.0', size 1 GiB, align 2 MiB, numa_node unknown, target_node unknown, driver none\n"
+            "    domains: none\n") in text
     assert text.startswith("""\
 soft_reserved:
   start 0x8080000000, size 64 GiB
@@ -126,6 +129,8 @@ devices:
     assert """
     domains:
       name 'guest', running yes
+  path '/dev/dax11.0'""" in text
+    assert """
 nodes:
   id 0, cpulist '0-31,64-95'
     distances: 0 10, 1 21, 2 13, 10 23
@@ -163,7 +168,8 @@ def test_the_domain_is_as_the_host_is(show):
              for line in domain.find("cpu/numa/interconnects")}
     figures = {("0", "0"): (200000, 90), ("0", "2"): (300000, 140), ("1", "2"): (300000, 140), ("1", "3"): (500000, 110)}
     assert found == {(tag, *cells, kind): value for cells, (bandwidth, latency) in figures.items()
-                     for kind in ("read", "write") for tag, value in (("bandwidth", bandwidth * 1024), ("latency", latency))}
+                     for kind in ("read", "write") for tag, value in (("bandwidth", bandwidth), ("latency", latency))}
+    assert {line.get("unit") for line in domain.iter("bandwidth")} == {"MiB"}
 
 
 def test_the_device_and_cells_fit_into_another_domain(show):

@@ -355,16 +355,3 @@ spm_host_read(const char *root, SpmFaults *faults, GError **error)
     json_object_set_array_member(host, "nodes", spm_host_read_nodes(&place));
     return host;
 }
-
-/**
- * spm_host_number:
- * @object: a part of what spm_host_read() returned
- * @name: one of its members that are numbers
- *
- * Returns: the number, or -1 when it is not known
- */
-gint64
-spm_host_number(JsonObject *object, const char *name)
-{
-    return json_object_get_int_member_with_default(object, name, -1);
-}

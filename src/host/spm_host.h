@@ -7,9 +7,10 @@
 
 #include "spm_error.h"
 
-JsonObject *spm_host_read(const char *root, SpmFaults *faults, GError **error);
-gint64 spm_host_number(JsonObject *object, const char *name);
+/* A number of what spm_host_read() returned, or -1 when it is not known. */
+#define spm_host_number(object, name) json_object_get_int_member_with_default(object, name, -1)
 
+JsonObject *spm_host_read(const char *root, SpmFaults *faults, GError **error);
 char *spm_host_format_json(JsonObject *host);
 char *spm_host_format_text(JsonObject *host);
 char *spm_host_format_xml(JsonObject *host, GError **error);

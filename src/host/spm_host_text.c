@@ -52,7 +52,7 @@ spm_host_text_add_value(GString *out, const char *name, JsonNode *node)
     g_autoptr(SpmFaults) faults = spm_faults_new();
 
     if (JSON_NODE_HOLDS_NULL(node)) {
-        g_string_append(out, "unknown");
+        g_string_append(out, strcmp(name, "driver") == 0 ? "none" : "unknown");
     } else if (json_node_get_value_type(node) == G_TYPE_INT64) {
         spm_host_text_add_number(out, name, json_node_get_int(node));
     } else if (json_node_get_value_type(node) == G_TYPE_BOOLEAN) {
