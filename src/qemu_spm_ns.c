@@ -9,18 +9,7 @@
 
 #define SPM_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
-/**
- * spm_qemu_ns:
- *
- * Returns: (transfer none): QEMU's namespace, to compare with: an element may declare it itself
- */
-const xmlNs *
-spm_qemu_ns(void)
-{
-    static const xmlNs ns = { .href = BAD_CAST SPM_QEMU_NAMESPACE };
-
-    return &ns;
-}
+const xmlNs spm_qemu_ns = { .href = BAD_CAST SPM_QEMU_NAMESPACE };
 
 /* A prefix that nobody declares is part of the name for libxml2; declared, it would mean something. */
 static void
@@ -195,7 +184,7 @@ GTree *
 spm_qemu_ns_overrides(xmlNodePtr domain)
 {
     GTree *overrides = spm_alias_tree_new(g_free);
-    const xmlNs *ns = spm_qemu_ns();
+    const xmlNs *ns = &spm_qemu_ns;
 
     for (xmlNodePtr override = spm_xml_first(domain, ns, "override"); override;
          override = spm_xml_next(override, ns, "override"))
@@ -213,11 +202,13 @@ GPtrArray *
 spm_qemu_ns_arguments(xmlNodePtr domain)
 {
     GPtrArray *args = g_ptr_array_new();
-    const xmlNs *ns = spm_qemu_ns();
+    const xmlNs *ns = &spm_qemu_ns;
 
     for (xmlNodePtr commandline = spm_xml_first(domain, ns, "commandline"); commandline;
-         commandline = spm_xml_next(commandline, ns, "commandline"))
-        g_ptr_array_extend_and_steal(args, spm_xml_children(commandline, ns, "arg"));
+         commandline = spm_xml_next(commandline, ns, "commandline")) {
+        for (xmlNodePtr arg = spm_xml_first(commandline, ns, "arg"); arg; arg = spm_xml_next(arg, ns, "arg"))
+            g_ptr_array_add(args, arg);
+    }
     return args;
 }
 
@@ -328,7 +319,7 @@ spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty propert
 void
 spm_qemu_override_foreach(const SpmQemuOverride *override, SpmQemuSettingFunc func, gpointer data)
 {
-    const xmlNs *ns = spm_qemu_ns();
+    const xmlNs *ns = &spm_qemu_ns;
 
     if (!override || !override->frontend)
         return;

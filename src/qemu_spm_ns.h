@@ -29,7 +29,9 @@ typedef void (*SpmQemuSettingFunc)(const char *name, const char *type, const cha
 /* What QEMU calls each property. */
 extern const char *const spm_qemu_property_names[SPM_QEMU_PROPERTIES];
 
-const xmlNs *spm_qemu_ns(void);
+/* QEMU's namespace, to compare with: an element may declare it itself. */
+extern const xmlNs spm_qemu_ns;
+
 xmlNsPtr spm_qemu_ns_ensure(xmlNodePtr domain);
 void spm_qemu_ns_drop(xmlNodePtr domain);
 GTree *spm_qemu_ns_overrides(xmlNodePtr domain);

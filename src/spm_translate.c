@@ -80,7 +80,7 @@ spm_translate_remove_if_empty(gpointer node, gpointer value, gpointer data)
 static xmlNodePtr
 spm_translate_override_ensure(xmlNodePtr domain)
 {
-    xmlNodePtr override = spm_xml_first(domain, spm_qemu_ns(), "override");
+    xmlNodePtr override = spm_xml_first(domain, &spm_qemu_ns, "override");
 
     if (!override) {
         override = spm_xml_new(domain->doc, spm_qemu_ns_ensure(domain), "override");
@@ -169,7 +169,7 @@ static void
 spm_translate_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
-    const xmlNs *ns = spm_qemu_ns();
+    const xmlNs *ns = &spm_qemu_ns;
     xmlNodePtr commandline = NULL;
 
     if (stock_cells == def->cells->len)

@@ -213,21 +213,19 @@ spm_xml_format_declaration(GString *out, const xmlNs *ns)
     g_string_append_c(out, '\'');
 }
 
-/* The only text in @attr, or NULL when libxml2 has to put its value together. */
+/* The text that begins with @first, or NULL when libxml2 has to put it together. */
 static const char *
-spm_xml_plain_value(const xmlAttr *attr)
+spm_xml_plain_text(const xmlNode *first)
 {
-    const xmlNode *text = attr->children;
-
-    if (!text)
+    if (!first)
         return "";
-    return text->type == XML_TEXT_NODE && !text->next && text->content ? (const char *)text->content : NULL;
+    return first->type == XML_TEXT_NODE && !first->next ? (const char *)first->content : NULL;
 }
 
 static void
 spm_xml_format_attribute(GString *out, xmlNodePtr node, const xmlAttr *attr)
 {
-    const char *plain = spm_xml_plain_value(attr);
+    const char *plain = spm_xml_plain_text(attr->children);
     xmlChar *value = plain ? NULL : xmlNodeListGetString(node->doc, attr->children, 1);
 
     g_string_append_c(out, ' ');
@@ -501,26 +499,6 @@ spm_xml_find_all(xmlNodePtr node, const char *path)
 }
 
 /**
- * spm_xml_children:
- * @parent: (nullable): an element
- * @ns: (nullable): see spm_xml_is()
- * @name: (nullable): see spm_xml_is()
- *
- * Returns: (transfer container): all such children of @parent, in order; the list stays good while
- *   the tree is changed
- */
-GPtrArray *
-spm_xml_children(xmlNodePtr parent, const xmlNs *ns, const char *name)
-{
-    GPtrArray *list = g_ptr_array_new();
-
-    for (xmlNodePtr node = parent ? spm_xml_first(parent, ns, name) : NULL; node;
-         node = spm_xml_next(node, ns, name))
-        g_ptr_array_add(list, node);
-    return list;
-}
-
-/**
  * spm_xml_walk:
  * @node: @top, or an element below it
  * @top: an element
@@ -550,7 +528,7 @@ char *
 spm_xml_attr(xmlNodePtr node, const char *name)
 {
     const xmlAttr *attr = node ? xmlHasNsProp(node, BAD_CAST name, NULL) : NULL;
-    const char *plain = attr ? spm_xml_plain_value(attr) : NULL;
+    const char *plain = attr ? spm_xml_plain_text(attr->children) : NULL;
     xmlChar *value = attr && !plain ? xmlGetNoNsProp(node, BAD_CAST name) : NULL;
     char *copy = g_strdup(plain ? plain : (const char *)value);
 
@@ -567,10 +545,9 @@ spm_xml_attr(xmlNodePtr node, const char *name)
 char *
 spm_xml_content(xmlNodePtr node)
 {
-    const xmlNode *text = node && node->type == XML_ELEMENT_NODE ? node->children : NULL;
-    gboolean plain = text && text->type == XML_TEXT_NODE && !text->next && text->content;
+    const char *plain = node ? spm_xml_plain_text(node->children) : NULL;
     xmlChar *content = node && !plain ? xmlNodeGetContent(node) : NULL;
-    char *copy = g_strdup(plain ? (const char *)text->content : (const char *)content);
+    char *copy = g_strdup(plain ? plain : (const char *)content);
 
     xmlFree(content);
     return copy ? g_strstrip(copy) : NULL;

@@ -21,7 +21,6 @@ xmlNodePtr spm_xml_first(xmlNodePtr parent, const xmlNs *ns, const char *name);
 xmlNodePtr spm_xml_next(xmlNodePtr node, const xmlNs *ns, const char *name);
 xmlNodePtr spm_xml_find(xmlNodePtr node, const char *path);
 GPtrArray *spm_xml_find_all(xmlNodePtr node, const char *path);
-GPtrArray *spm_xml_children(xmlNodePtr parent, const xmlNs *ns, const char *name);
 xmlNodePtr spm_xml_walk(xmlNodePtr node, xmlNodePtr top);
 char *spm_xml_attr(xmlNodePtr node, const char *name);
 char *spm_xml_content(xmlNodePtr node);

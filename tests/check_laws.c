@@ -146,13 +146,10 @@ spm_is_bare_cell(xmlNodePtr cell)
 static void
 spm_flatten_numa(GString *out, xmlNodePtr numa)
 {
-    g_autoptr(GPtrArray) children = spm_xml_children(numa, NULL, NULL);
     guint index = 0, bare = 0;
 
     g_string_append(out, "<numa>");
-    for (guint i = 0; i < children->len; i++) {
-        xmlNodePtr child = g_ptr_array_index(children, i);
-
+    for (xmlNodePtr child = spm_xml_first(numa, NULL, NULL); child; child = spm_xml_next(child, NULL, NULL)) {
         if (spm_xml_is(child, NULL, "cell") && ++index && spm_is_bare_cell(child))
             bare++;
         else
