@@ -12,7 +12,7 @@ static void
 spm_cli_validate_warn_of_firmware(const SpmCliDocument *document, const SpmDomainDef *def)
 {
     g_autoptr(GPtrArray) images =
-        spm_firmware_of_domain(def, document->emulator, spm_firmware_descriptor_dirs());
+        spm_firmware_of_domain(def, document->emulator, spm_firmware_descriptor_dirs);
     xmlNodePtr os = spm_xml_find(def->root, "os");
     xmlNodePtr loader = spm_xml_find(os, "loader");
     g_autofree char *reason = NULL;

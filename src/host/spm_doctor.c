@@ -15,6 +15,7 @@
 #include "spm_config.h"
 #include "spm_error.h"
 #include "host/spm_daemons.h"
+#include "host/spm_file.h"
 #include "host/spm_firmware.h"
 #include "host/spm_probe.h"
 #include "host/spm_stored.h"
@@ -250,7 +251,7 @@ static void
 spm_doctor_examine_domains(SpmExam *exam)
 {
     g_autofree char *folder = spm_exam_path(exam, SPM_SYSCONFDIR "/libvirt/qemu");
-    g_autoptr(GPtrArray) files = spm_stored_domain_files(folder);
+    g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml");
 
     exam->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < files->len; i++)

@@ -7,8 +7,37 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static int
+spm_file_compare_paths(gconstpointer one, gconstpointer other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+/**
+ * spm_file_list:
+ * @folder: a folder
+ * @suffix: how the names of files end
+ *
+ * Returns: (transfer full): the paths of these files in @folder, sorted; empty when it cannot be read
+ */
+GPtrArray *
+spm_file_list(const char *folder, const char *suffix)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        if (g_str_has_suffix(name, suffix))
+            g_ptr_array_add(files, g_build_filename(folder, name, NULL));
+    }
+    g_ptr_array_sort(files, spm_file_compare_paths);
+    return files;
+}
 
 static void
 spm_file_set_error(GError **error, int number)

@@ -20,7 +20,9 @@ typedef enum {
 SpmFirmwareVerdict spm_firmware_scan(const char *path, char **reason);
 SpmFirmwareVerdict spm_firmware_judge(const GPtrArray *images, char **reason);
 
-const char *const *spm_firmware_descriptor_dirs(void);
+/* The folders of the system's firmware descriptors, NULL-terminated. */
+extern const char *const spm_firmware_descriptor_dirs[];
+
 GPtrArray *spm_firmware_described(const char *interface, const char *const *dirs);
 GPtrArray *spm_firmware_of_emulator(const char *emulator);
 GPtrArray *spm_firmware_of_domain(const SpmDomainDef *def, const char *emulator, const char *const *dirs);

@@ -37,7 +37,7 @@ static const char *const spm_firmware_image_paths[] = { "$.mapping.executable.fi
 /* With these options the user chooses the firmware, and libvirt does not know it. */
 static const char *const spm_firmware_options[] = { "-bios", "-L", "-pflash", "-drive", "-blockdev", NULL };
 
-static const char *const spm_firmware_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
+const char *const spm_firmware_descriptor_dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
 
 /* ---- images of a kind, from descriptors ---- */
 
@@ -86,17 +86,6 @@ spm_firmware_add_described(GPtrArray *images, const char *file, const char *inte
 }
 
 /**
- * spm_firmware_descriptor_dirs:
- *
- * Returns: (transfer none): the folders of the system's firmware descriptors, NULL-terminated
- */
-const char *const *
-spm_firmware_descriptor_dirs(void)
-{
-    return spm_firmware_dirs;
-}
-
-/**
  * spm_firmware_described:
  * @interface: "uefi" or "bios"
  * @dirs: folders of descriptors, NULL-terminated
@@ -110,15 +99,10 @@ spm_firmware_described(const char *interface, const char *const *dirs)
     GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
 
     for (; *dirs; dirs++) {
-        g_autoptr(GDir) dir = g_dir_open(*dirs, 0, NULL);
-        const char *name;
+        g_autoptr(GPtrArray) files = spm_file_list(*dirs, ".json");
 
-        while (dir && (name = g_dir_read_name(dir))) {
-            g_autofree char *file = g_build_filename(*dirs, name, NULL);
-
-            if (g_str_has_suffix(name, ".json"))
-                spm_firmware_add_described(images, file, interface);
-        }
+        SPM_FOREACH(const char, file, files)
+            spm_firmware_add_described(images, file, interface);
     }
     return images;
 }

@@ -24,7 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "host/spm_stored.h"
+#include "host/spm_file.h"
 #include "spm_memory_conf.h"
 #include "spm_xml.h"
 
@@ -374,7 +374,7 @@ spm_pools_adopt_running(void)
 
     G_LOCK(spm_pools);
     if (!done) {
-        g_autoptr(GPtrArray) files = spm_stored_domain_files(folder);
+        g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml");
 
         for (guint i = 0; i < files->len; i++)
             spm_pools_note_status(g_ptr_array_index(files, i));

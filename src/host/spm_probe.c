@@ -40,13 +40,8 @@
 /* nobody, of every Linux: what the kernel shows for an id that has no other name */
 #define SPM_PROBE_NOBODY 65534
 
-/**
- * spm_probe_parse:
- * @help: what "-device help" printed
- *
- * Returns: (nullable): the device to use: spm-memory before sp-mem; NULL when there is neither
- */
-const char *
+/* The device to use by what "-device help" printed: spm-memory before sp-mem; NULL when there is neither. */
+static const char *
 spm_probe_parse(const char *help)
 {
     const char *device;

@@ -8,7 +8,6 @@
 /* How long an emulator may take to answer. */
 #define SPM_PROBE_MILLISECONDS 10000
 
-const char *spm_probe_parse(const char *help);
 char *spm_probe_run(const char *emulator, const char *option, const char *value, int milliseconds,
                     GError **error);
 const char *spm_probe_emulator(const char *emulator, GError **error);

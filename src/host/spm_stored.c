@@ -12,33 +12,6 @@
 /* The maximum size of such a file. A client can add metadata, but libvirt accepts only 4 MiB at a time. */
 #define SPM_STORED_MAX_BYTES (64 * 1024 * 1024)
 
-static int
-spm_stored_compare_names(gconstpointer one, gconstpointer other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
-/**
- * spm_stored_domain_files:
- * @folder: where libvirt stores domains
- *
- * Returns: (transfer full): the paths of its files, sorted; empty when the folder cannot be read
- */
-GPtrArray *
-spm_stored_domain_files(const char *folder)
-{
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-    GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (g_str_has_suffix(name, ".xml"))
-            g_ptr_array_add(files, g_build_filename(folder, name, NULL));
-    }
-    g_ptr_array_sort(files, spm_stored_compare_names);
-    return files;
-}
-
 /* This SpmQemuChooser does not choose; it is called with the definition and takes what it needs from it. */
 static const char *
 spm_stored_note(const SpmDomainDef *def, gpointer data, GError **error)

@@ -20,7 +20,6 @@ typedef struct {
     char *emulator;
 } SpmStoredDomain;
 
-GPtrArray *spm_stored_domain_files(const char *folder);
 gboolean spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error);
 void spm_stored_domain_clear(SpmStoredDomain *domain);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmStoredDomain, spm_stored_domain_clear)
