@@ -34,24 +34,15 @@ typedef struct {
     const char *policy;   /* QEMU's name, or NULL */
 } SpmBackend;
 
-/* QEMU's names of the memory policies; a mode that is not here is left to cgroups. */
+/* QEMU's name of a memory policy; a mode that it does not have is left to cgroups. */
 static const char *
 spm_argv_policy(const char *mode)
 {
-    static const struct {
-        const char *mode;
-        const char *policy;
-    } policies[] = {
-        { "strict", "bind" },
-        { "preferred", "preferred" },
-        { "interleave", "interleave" },
-    };
+    static const char *const same[] = { "preferred", "interleave", NULL };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(policies); i++) {
-        if (strcmp(mode, policies[i].mode) == 0)
-            return policies[i].policy;
-    }
-    return NULL;
+    if (strcmp(mode, "strict") == 0)
+        return "bind";
+    return g_strv_contains(same, mode) ? mode : NULL;
 }
 
 static void

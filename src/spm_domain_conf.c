@@ -14,9 +14,6 @@
 
 #define SPM_KIB_MAX (G_MAXUINT64 / 1024)
 
-/* Models of memory devices that take a slot of <maxMemory>. */
-static const char *const spm_slot_models[] = { "dimm", "nvdimm", NULL };
-
 /* The attributes that every <cell> has. */
 static const char *const spm_cell_attributes[] = { "id", "memory", "unit", NULL };
 
@@ -632,16 +629,4 @@ spm_domain_def_total(const SpmDomainDef *def)
     SPM_FOREACH(const SpmOtherMemoryDef, other, def->others)
         total += MIN(other->size, SPM_KIB_MAX - total);
     return total;
-}
-
-/**
- * spm_other_memory_needs_slot:
- * @other: a memory device that is not spm
- *
- * Returns: TRUE when it takes one of the slots of <maxMemory>
- */
-gboolean
-spm_other_memory_needs_slot(const SpmOtherMemoryDef *other)
-{
-    return other->model && g_strv_contains(spm_slot_models, other->model);
 }

@@ -191,5 +191,4 @@ GPtrArray *spm_domain_nodes(xmlDocPtr doc);
 SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faults);
 const SpmCellDef *spm_domain_def_cell(const SpmDomainDef *def, unsigned int id);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
-gboolean spm_other_memory_needs_slot(const SpmOtherMemoryDef *other);
 GTree *spm_alias_tree_new(GDestroyNotify free_value);

@@ -38,13 +38,16 @@ spm_post_parse_pools(SpmDomainDef *def)
 static void
 spm_post_parse_max_memory(SpmDomainDef *def)
 {
+    /* the models of memory devices that take a slot */
+    static const char *const models[] = { "dimm", "nvdimm", NULL };
+
     if (def->has_max_memory)
         return;
 
     def->has_max_memory = TRUE;
     def->max_memory = spm_domain_def_total(def);
-    for (guint i = 0; i < def->others->len; i++)
-        def->slots += spm_other_memory_needs_slot(g_ptr_array_index(def->others, i));
+    SPM_FOREACH(const SpmOtherMemoryDef, other, def->others)
+        def->slots += other->model && g_strv_contains(models, other->model);
 }
 
 /**

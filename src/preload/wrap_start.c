@@ -42,15 +42,17 @@ spm_start_choose(const SpmDomainDef *def, gpointer data, GError **error)
     return spm_emulator_ask(def, start->conn, start->stored, error);
 }
 
-/* Finds the two devices for what libvirt has, @doc. Returns FALSE, with libvirt's error set, when the
- * emulator has neither device. */
+/* Finds the two devices for what libvirt has, @xml, which is freed here. Returns FALSE, with libvirt's error
+ * set, when the emulator has neither device. */
 static gboolean
-spm_start_look_at(xmlDocPtr doc, SpmStart *start)
+spm_start_look(char *xml, SpmStart *start)
 {
     SpmQemuOptions options = start->options;
+    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
     g_autoptr(GError) error = NULL;
 
-    start->stored = spm_translate_device(doc);
+    free(xml);
+    start->stored = doc ? spm_translate_device(doc) : NULL;
     if (!start->stored)
         return TRUE;
     options.choose = spm_start_choose;
@@ -63,15 +65,6 @@ spm_start_look_at(xmlDocPtr doc, SpmStart *start)
         return TRUE;
     spm_report_error(start->conn, error);
     return FALSE;
-}
-
-static gboolean
-spm_start_look(char *xml, SpmStart *start)
-{
-    g_autoptr(xmlDoc) doc = xml ? spm_translate_read(xml, NULL) : NULL;
-
-    free(xml);
-    return !doc || spm_start_look_at(doc, start);
 }
 
 /* FALSE, with libvirt's error set, when the saved state has a device that the emulator lacks. */
