@@ -100,9 +100,6 @@ spm_plugin_log_armed(unsigned long version)
     guint count = 0;
 
 #define SPM_INTERPOSED(type, name, parameters) count++;
-#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
-#define SPM_CALLED(type, name, parameters)
-#define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
     fprintf(stderr, "libvirt-spm: " SPM_VERSION " in front of %u functions of libvirt %s%s\n", count, name,
             version > SPM_LIBVIRT_NEWEST ? ", which is newer than any it was tested with" : "");

@@ -41,8 +41,6 @@ typedef int (*SpmErrorPriority)(virErrorPtr error, int priority);
 /* The compiler checks the table against the functions that libvirt's headers declare. */
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
 #define SPM_INTERPOSED_OPTIONAL SPM_INTERPOSED
-#define SPM_CALLED(type, name, parameters)
-#define SPM_OPTIONAL(type, name, parameters)
 #include "symbols.h"
 
 typedef struct {

@@ -5,7 +5,7 @@
  *   SPM_INTERPOSED(type, name, parameters)  exported by the plugin in place of libvirt's
  *   SPM_CALLED(type, name, parameters)      called only; all of these and of those above must be there
  *   SPM_INTERPOSED_OPTIONAL(...), SPM_OPTIONAL(...)  the same, of functions that libvirt may lack
- * They are undefined at the end. No include guard, for that reason.
+ * A macro without a meaning is empty, and all are undefined at the end. No include guard, for that reason.
  *
  * Whatever takes a document, starts or saves a domain, or changes a device passes the gate (gate.c) before
  * the plugin does anything for it. What gives a document is called first, and libvirt has then let the
@@ -14,6 +14,19 @@
  * The virDomainMigrate*3 functions, virHook*, virSetErrorLogPriorityFunc and the last three are private, yet
  * every libvirt from 9.0 to 12.8 exports them for its own daemons and drivers (src/libvirt_internal.h,
  * src/util/virhook.h, src/util/virerror.h, src/conf/domain_conf.h), and their types have not changed. */
+
+#ifndef SPM_INTERPOSED
+#define SPM_INTERPOSED(type, name, parameters)
+#endif
+#ifndef SPM_INTERPOSED_OPTIONAL
+#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
+#endif
+#ifndef SPM_CALLED
+#define SPM_CALLED(type, name, parameters)
+#endif
+#ifndef SPM_OPTIONAL
+#define SPM_OPTIONAL(type, name, parameters)
+#endif
 
 /* A domain comes in. */
 SPM_INTERPOSED(virDomainPtr, virDomainDefineXML, (virConnectPtr conn, const char *xml))

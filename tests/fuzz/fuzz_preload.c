@@ -35,9 +35,6 @@ enum {
 
 static const char *const functions[] = {
 #define SPM_INTERPOSED(type, name, parameters) #name,
-#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
-#define SPM_CALLED(type, name, parameters)
-#define SPM_OPTIONAL(type, name, parameters)
 #include "preload/symbols.h"
 };
 

@@ -11,9 +11,6 @@
 #include <libvirt/virterror.h>
 
 #define SPM_INTERPOSED(type, name, parameters) typedef type(*name##_function) parameters;
-#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
-#define SPM_CALLED(type, name, parameters)
-#define SPM_OPTIONAL(type, name, parameters)
 #include "preload/symbols.h"
 
 /**

@@ -31,7 +31,6 @@
 #include "fake_libvirt.h"
 
 #define SPM_INTERPOSED(type, name, parameters) type name parameters;
-#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
 #define SPM_CALLED SPM_INTERPOSED
 #define SPM_OPTIONAL SPM_INTERPOSED
 #include "preload/symbols.h"

@@ -30,9 +30,6 @@ __asm__(".text\n"
             ".type " #name ", @function\n" #name ":\n"                                                       \
             "  lea spm_name_" #name "(%rip), %rax\n"                                                         \
             "  jmp spm_trace\n");
-#define SPM_INTERPOSED_OPTIONAL(type, name, parameters)
-#define SPM_CALLED(type, name, parameters)
-#define SPM_OPTIONAL(type, name, parameters)
 #include "preload/symbols.h"
 
 void *spm_trace_next(const char *name) __attribute__((visibility("hidden"), used));
