@@ -98,10 +98,8 @@ spm_format_max_memory(const SpmDomainDef *def)
     xmlNodePtr memory = spm_xml_first(def->root, NULL, "memory");
 
     if (!node) {
-        g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, def->max_memory);
-
         node = spm_xml_new(def->root->doc, NULL, "maxMemory");
-        xmlNodeAddContent(node, BAD_CAST size);
+        spm_xml_set_content(node, "%" G_GUINT64_FORMAT, def->max_memory);
         spm_xml_set_attr(node, "unit", "KiB");
         if (memory)
             spm_xml_insert_before(memory, node);

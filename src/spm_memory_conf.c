@@ -189,17 +189,6 @@ spm_memory_check_attributes(xmlNodePtr node, const SpmGrammar *grammar, SpmFault
     }
 }
 
-/* The index of @name in @grammar's children, or -1. */
-static int
-spm_memory_grammar_child(const SpmGrammar *grammar, const xmlChar *name)
-{
-    for (int i = 0; grammar->children[i]; i++) {
-        if (xmlStrEqual(name, BAD_CAST grammar->children[i]))
-            return i;
-    }
-    return -1;
-}
-
 static void spm_memory_check_grammar(xmlNodePtr node, SpmFaults *faults);
 
 static void
@@ -219,9 +208,11 @@ spm_memory_refuse_child(xmlNodePtr child, const SpmGrammar *grammar, SpmFaults *
 static void
 spm_memory_check_child(xmlNodePtr child, const SpmGrammar *grammar, guint *seen, SpmFaults *faults)
 {
-    int index = child->ns ? -1 : spm_memory_grammar_child(grammar, child->name);
+    guint index = 0;
 
-    if (index < 0) {
+    while (grammar->children[index] && !spm_xml_is(child, NULL, grammar->children[index]))
+        index++;
+    if (!grammar->children[index]) {
         spm_memory_refuse_child(child, grammar, faults);
     } else if (*seen & 1U << index) {
         spm_memory_fault(faults, child, "is given twice");

@@ -29,27 +29,20 @@ spm_parse_number(const char *text, guint base, guint64 max, guint64 *value)
 static gboolean
 spm_number_parse_unit(const char *unit, guint64 *scale)
 {
+    static const char *const bytes[] = { "b", "byte", "bytes", NULL };
     static const char letters[] = "kmgtpe";
-    const char *letter;
-    guint64 base;
+    g_autofree char *lower = g_ascii_strdown(unit, -1);
+    const char *letter = *lower ? strchr(letters, *lower) : NULL;
+    guint64 base = 1024;
 
-    if (!g_ascii_strcasecmp(unit, "b") || !g_ascii_strcasecmp(unit, "byte") ||
-        !g_ascii_strcasecmp(unit, "bytes")) {
-        *scale = 1;
-        return TRUE;
-    }
-    if (!*unit || !(letter = strchr(letters, g_ascii_tolower(*unit))))
-        return FALSE;
-
-    if (!unit[1] || !g_ascii_strcasecmp(unit + 1, "ib"))
-        base = 1024;
-    else if (!g_ascii_strcasecmp(unit + 1, "b"))
+    *scale = 1;
+    if (!letter)
+        return g_strv_contains(bytes, lower);
+    if (strcmp(lower + 1, "b") == 0)
         base = 1000;
-    else
+    else if (lower[1] && strcmp(lower + 1, "ib") != 0)
         return FALSE;
-
-    *scale = base;
-    for (const char *l = letters; l < letter; l++)
+    for (const char *l = letters; l <= letter; l++)
         *scale *= base;
     return TRUE;
 }

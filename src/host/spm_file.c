@@ -87,20 +87,6 @@ spm_file_fill(int fd, void *buffer, gsize len)
     return (gssize)done;
 }
 
-/* Reads an open file of that size at the most. */
-static GBytes *
-spm_file_read_open(int fd, gsize size, GError **error)
-{
-    g_autofree guint8 *buffer = g_malloc(size);
-    gssize len = spm_file_fill(fd, buffer, size);
-
-    if (len < 0) {
-        spm_file_set_error(error, errno);
-        return NULL;
-    }
-    return g_bytes_new_take(g_steal_pointer(&buffer), (gsize)len);
-}
-
 /**
  * spm_file_read:
  * @path: a file
@@ -117,14 +103,21 @@ spm_file_read(const char *path, gsize max, GError **error)
 {
     struct stat status = { 0 };
     int fd = spm_file_open(path, &status, error);
-    GBytes *bytes = NULL;
+    g_autofree guint8 *buffer = NULL;
+    gssize len = -1;
 
     if (fd < 0)
         return NULL;
-    if (status.st_size < 0 || (gsize)status.st_size > max)
+    if (status.st_size < 0 || (gsize)status.st_size > max) {
         g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it is larger than %zu bytes", max);
-    else
-        bytes = spm_file_read_open(fd, status.st_size ? (gsize)status.st_size : max, error);
+    } else {
+        gsize size = status.st_size ? (gsize)status.st_size : max;
+
+        buffer = g_malloc(size);
+        len = spm_file_fill(fd, buffer, size);
+        if (len < 0)
+            spm_file_set_error(error, errno);
+    }
     close(fd);
-    return bytes;
+    return len < 0 ? NULL : g_bytes_new_take(g_steal_pointer(&buffer), (gsize)len);
 }
