@@ -54,8 +54,8 @@ spm_post_parse_max_memory(SpmDomainDef *def)
  * spm_domain_def_post_parse:
  * @def: a parsed definition
  *
- * Gives every spm element an alias and one of a pool its path and access, and the domain a <maxMemory> with just the
- * room and the slots that its memory takes.
+ * Gives every spm element an alias and one of a pool its path and access, and the domain a <maxMemory> with
+ * just the room and the slots that its memory takes.
  */
 void
 spm_domain_def_post_parse(SpmDomainDef *def)

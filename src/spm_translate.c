@@ -657,7 +657,8 @@ spm_translate_sources(xmlNodePtr domain)
         source = g_new0(SpmSource, 1);
         source->alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
         source->path = g_steal_pointer(&path);
-        source->spm = spm_translate_find_carrier_override(memory, overrides, &device) != NULL;
+        source->spm =
+            spm_memory_node_is_spm(memory) || spm_translate_find_carrier_override(memory, overrides, &device);
         spm_parse_size(value, unit, &source->size);
         g_ptr_array_add(sources, source);
     }

@@ -10,7 +10,7 @@
  * @alias: (nullable): of the memory device
  * @path: the file or device of the host that is its memory
  * @size: of the memory device, in KiB
- * @spm: TRUE: it is a carrier
+ * @spm: TRUE: it is a carrier, or an spm element of a libvirt that knows them
  */
 typedef struct {
     char *alias;

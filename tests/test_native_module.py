@@ -38,6 +38,16 @@ def test_a_new_definition_goes_in_byte_for_byte(function, program, call):
 
 
 @everybody
+@pytest.mark.parametrize("function", TAKES_XML)
+def test_pools_go_in_with_carriers(function, program, call):
+    """libvirt's own parser takes no notice of a pool."""
+    stock = (TRANSLATE / "spm-pool.old.xml").read_text()
+    xml = document("spm-pool").read_text()
+    done = call(function, xml, program=program, FAKE_NATIVE="1", FAKE_EMULATOR="/usr/bin/true")
+    assert f"{function}:\n{stock}" in done.stdout
+
+
+@everybody
 @pytest.mark.parametrize("function", REPLACES)
 def test_what_replaces_carriers_goes_in_with_carriers(function, program, call, carriers):
     done = call(function, SPM, program=program, domain=[carriers], FAKE_SAVED=str(carriers), FAKE_NATIVE="1",

@@ -140,6 +140,13 @@ def test_memory_that_is_not_spm_counts(first, second, host):
         "prepare: 1", conflict(device, "b", device, "a"), "prepare: -1"]
 
 
+def test_memory_that_a_native_libvirt_carries_itself(host):
+    device = host.device("device", 0)
+    native = plain(device).replace("'nvdimm'", "'spm'")
+    assert host.run(*host.domain("a", plain(device)), *host.domain("b", native))[1:] == [
+        conflict(device, "b", device, "a"), "prepare: -1"]
+
+
 def test_what_is_not_spm_is_left_to_libvirt(host):
     device = host.device("device", 0)
     assert host.run(*host.domain("a", plain(device)), *host.domain("b", plain(device))) == ["prepare: 1"] * 2

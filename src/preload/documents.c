@@ -2,6 +2,7 @@
 /* Documents on their way in and out: translated, or refused with an error of libvirt's. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <libvirt/virterror.h>
 
@@ -106,10 +107,10 @@ spm_incoming_clear(SpmIncoming *incoming)
     g_clear_pointer(&incoming->stock, g_free);
 }
 
-/* Replaces the text of @incoming by stock XML if it has spm elements, or requests for them. Without @options,
- * libvirt knows spm elements itself, and they stay. */
+/* Replaces the text of @incoming by stock XML if it has spm elements, or requests for them. Spm
+ * elements stay if libvirt itself knows them, @native. */
 static gboolean
-spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *incoming)
+spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, gboolean native, SpmIncoming *incoming)
 {
     xmlDocPtr doc = spm_incoming_doc(incoming);
     g_autoptr(GError) error = NULL;
@@ -117,7 +118,7 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, SpmIncoming *inco
 
     if (doc && incoming->is_new)
         count += (guint)spm_expand_doc(doc, &spm_libvirt()->profiles, FALSE, incoming->faults);
-    if (doc && options && !incoming->faults->len)
+    if (doc && (!native || spm_native_lacks(doc)) && !incoming->faults->len)
         count += spm_translate_in_doc(doc, options, incoming->faults);
 
     if (spm_faults_to_error(incoming->faults, &error)) {
@@ -142,7 +143,8 @@ spm_in_with_device(virConnectPtr conn, const char *device, SpmQemuOptions *optio
 
     if (device)
         options->device = device;
-    return (native && !incoming->is_new) || spm_in_with(conn, native ? NULL : options, incoming);
+    return (native && !incoming->is_new && !strstr(incoming->xml, "pool")) ||
+           spm_in_with(conn, options, native, incoming);
 }
 
 /**

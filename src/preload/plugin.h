@@ -95,6 +95,7 @@ gboolean spm_options(virConnectPtr conn, SpmQemuOptions *options);
 gboolean spm_concerns(virConnectPtr conn, const char *xml, SpmQemuOptions *options);
 xmlDocPtr spm_incoming_doc(SpmIncoming *incoming);
 gboolean spm_native(virConnectPtr conn, SpmIncoming *incoming);
+gboolean spm_native_lacks(xmlDocPtr doc);
 gboolean spm_in(virConnectPtr conn, SpmIncoming *incoming);
 gboolean spm_in_new(virConnectPtr conn, SpmIncoming *incoming);
 gboolean spm_may_arrive(virConnectPtr conn, unsigned long flags, gboolean spm);
