@@ -3,15 +3,12 @@
  *
  * Theory of operation
  *
- * What a request needs is made anew each time: first everything that an earlier expansion made is removed,
- * then it is made for the requests that there are now. Nothing is remembered but the alias of an spm element,
- * "ua-spm-request" and the number of the request. So expansion is idempotent, and a request that is gone
- * takes its SPM away:
- *
- *   removed:  the spm elements with such an alias, and the last cells if they have nothing but these
- *   made:     cell 0 with all CPUs and all memory if there are no cells; a cell without memory for each
- * request that names none; the spm elements, before all other memory devices changed:  <memory> and
- * <currentMemory> by the difference; <maxMemory> if it is too small
+ * What a request needs is made anew each time. Everything that an earlier expansion made is removed first:
+ * the spm elements whose alias is "ua-spm-request" and the number of a request, and the last cells if they
+ * have nothing else. Then it is made for the requests that there are now: a cell for each request that names
+ * none, and before that cell 0 with all CPUs and all memory if there are no cells; the spm elements, before
+ * all other memory devices; the sizes of the domain. Nothing is remembered, so expansion is idempotent, and a
+ * request that is gone takes its SPM away.
  *
  * Whether the result can work is for validation to say. */
 
@@ -36,9 +33,9 @@ typedef struct {
     gboolean leftovers;
     SpmFaults *faults;
     unsigned int next; /* the number of cells, and so the id of a new one */
+    guint64 ram;       /* KiB that are neither in a cell nor in a device */
     guint64 total;     /* KiB of the domain before */
-    guint64 removed;   /* KiB of memory devices */
-    gboolean cell_removed;
+    gboolean changed;
     GHashTable *empty; /* the cells of what was removed */
 } SpmExpand;
 
@@ -53,7 +50,7 @@ gboolean
 spm_expand_concerns(const char *xml, const SpmProfiles *profiles)
 {
     return strstr(xml, "spm") || strstr(xml, "CUSTOM_SPM_MIB") || spm_xml_hides_words(xml) ||
-           (g_hash_table_size(profiles->flavors) && strstr(xml, "flavor"));
+           (profiles->has_flavors && strstr(xml, "flavor"));
 }
 
 /* The number of the request in @alias, or -1. */
@@ -102,7 +99,7 @@ spm_expand_remove_spms(SpmExpand *expand)
         if (!spm_expand_is_removed(spm->alias, expand->leftovers))
             continue;
         g_hash_table_add(expand->empty, GUINT_TO_POINTER(spm->cell));
-        expand->removed += spm->size;
+        expand->changed = TRUE;
         spm_xml_remove(spm->node);
         g_ptr_array_remove_index(spms, i);
     }
@@ -121,7 +118,7 @@ spm_expand_remove_others(SpmExpand *expand)
         if (!spm_expand_is_removed(other->alias, TRUE))
             continue;
         slots -= slots > 0;
-        expand->removed += other->size;
+        expand->changed = TRUE;
         spm_xml_remove(other->node);
         g_ptr_array_remove_index(others, i);
     }
@@ -178,7 +175,7 @@ spm_expand_remove_cells(SpmExpand *expand)
             !(expand->leftovers || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(last->id))))
             return;
         spm_xml_remove(last->node);
-        expand->cell_removed = TRUE;
+        expand->changed = TRUE;
         g_ptr_array_set_size(cells, (gint)cells->len - 1);
     }
 }
@@ -234,22 +231,17 @@ static void
 spm_expand_add_first_cell(SpmExpand *expand)
 {
     const SpmDomainDef *def = expand->def;
-    guint64 taken = spm_domain_def_total(def) + expand->removed, count = 1;
-    g_autofree char *vcpu = spm_xml_content(spm_xml_first(def->root, NULL, "vcpu"));
-    g_autofree char *cpus = NULL;
+    g_autofree char *vcpu = spm_xml_content(spm_xml_first(def->root, NULL, "vcpu")), *cpus = NULL;
+    guint64 count = 1;
 
-    if (expand->next > 0)
-        return;
-    if (def->memory <= taken) {
+    if (expand->ram == 0)
         spm_faults_add(expand->faults, SPM_ERROR_CONFIG, def->line,
                        "<domain> has no <numa>, and its <memory> has nothing for cell 0; give it a <memory> "
                        "that is larger than its memory devices");
-        return;
-    }
     if (vcpu)
         spm_parse_number(vcpu, 10, G_MAXINT, &count);
     cpus = count > 1 ? g_strdup_printf("0-%" G_GUINT64_FORMAT, count - 1) : g_strdup("0");
-    spm_expand_add_cell(expand, cpus, def->memory - taken);
+    spm_expand_add_cell(expand, cpus, expand->ram);
 }
 
 static gboolean
@@ -341,18 +333,16 @@ spm_expand_choose_cells(SpmExpand *expand)
 
 /* The profile of @request, NULL for none; adds a fault when it cannot be used. */
 static const SpmProfile *
-spm_expand_find_profile(SpmExpand *expand, const SpmRequest *request)
+spm_expand_find_profile(const SpmExpand *expand, const SpmRequest *request)
 {
-    GHashTable *profiles = expand->profiles->profiles;
     const SpmProfile *profile =
-        g_hash_table_lookup(profiles, request->profile ? request->profile : "default");
+        spm_profiles_find(expand->profiles, SPM_PROFILE, request->profile ? request->profile : "default");
 
     if (!profile && request->profile)
-        spm_faults_add(
-            expand->faults, SPM_ERROR_CONFIG, request->line,
-            "a request for SPM has the profile '%s', which this host does not have; add [profile %s] "
-            "to a file in %s, or use another host",
-            request->profile, request->profile, expand->profiles->folder);
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
+                       "a request for SPM has the profile '%s', which this host does not have; add "
+                       "[profile %s] to a file in %s, or use another host",
+                       request->profile, request->profile, expand->profiles->folder);
     else if (profile && profile->fault)
         spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
                        "a request for SPM has a profile of this host that is wrong: %s", profile->fault);
@@ -360,20 +350,23 @@ spm_expand_find_profile(SpmExpand *expand, const SpmRequest *request)
 }
 
 static xmlNodePtr
-spm_expand_new_spm(SpmExpand *expand, guint number)
+spm_expand_new_spm(const SpmExpand *expand, guint number)
 {
+    static const SpmProfile none;
     const SpmRequest *request = g_ptr_array_index(expand->requests, number);
-    const SpmProfile *profile = spm_expand_find_profile(expand, request);
+    const SpmProfile *found = spm_expand_find_profile(expand, request), *profile = found ? found : &none;
     g_autofree char *alias = g_strdup_printf(SPM_EXPAND_ALIAS "%u", number);
-    SpmMemoryDef spm = { .node = expand->def->root, .size = request->size, .alias = alias };
+    const SpmMemoryDef spm = {
+        .node = expand->def->root,
+        .access = profile->access,
+        .pagesize = profile->pagesize,
+        .nodemask = profile->nodemask,
+        .pool = profile->pool,
+        .size = request->size,
+        .cell = (unsigned int)request->cell,
+        .alias = alias,
+    };
 
-    spm.cell = (unsigned int)request->cell;
-    if (profile) {
-        spm.access = profile->access;
-        spm.pagesize = profile->pagesize;
-        spm.nodemask = profile->nodemask;
-        spm.pool = profile->pool;
-    }
     return spm_memory_def_format(&spm, "spm");
 }
 
@@ -381,14 +374,11 @@ spm_expand_new_spm(SpmExpand *expand, guint number)
 static void
 spm_expand_add_spms(SpmExpand *expand)
 {
-    xmlNodePtr domain = expand->def->root;
-    xmlNodePtr anchor = spm_xml_find(domain, "devices/memory");
+    xmlNodePtr domain = expand->def->root, anchor = spm_xml_find(domain, "devices/memory");
     xmlNodePtr devices = spm_xml_first(domain, NULL, "devices");
 
-    if (!devices) {
-        devices = spm_xml_new(domain->doc, NULL, "devices");
-        spm_xml_append(domain, devices);
-    }
+    if (!devices)
+        spm_xml_append(domain, devices = spm_xml_new(domain->doc, NULL, "devices"));
     for (guint i = 0; i < expand->requests->len; i++) {
         xmlNodePtr spm = spm_expand_new_spm(expand, i);
 
@@ -399,12 +389,12 @@ spm_expand_add_spms(SpmExpand *expand)
     }
 }
 
-/* ---- making: totals ---- */
+/* ---- sizes ---- */
 
 static void
-spm_expand_set_size(xmlNodePtr node, guint64 before, guint64 kib)
+spm_expand_set_size(xmlNodePtr node, guint64 kib)
 {
-    if (!node || before == kib)
+    if (!node)
         return;
     spm_xml_set_content(node, "%" G_GUINT64_FORMAT, kib);
     spm_xml_set_attr(node, "unit", "KiB");
@@ -412,14 +402,14 @@ spm_expand_set_size(xmlNodePtr node, guint64 before, guint64 kib)
 
 /* <currentMemory> counts memory devices as <memory> does. */
 static void
-spm_expand_set_current(const SpmExpand *expand, guint64 added)
+spm_expand_set_current(const SpmExpand *expand, guint64 total)
 {
     xmlNodePtr node = spm_xml_first(expand->def->root, NULL, "currentMemory");
     g_autofree char *value = spm_xml_content(node), *unit = spm_xml_attr(node, "unit");
     guint64 kib;
 
-    if (value && spm_parse_size(value, unit, &kib) && kib + added > expand->removed)
-        spm_expand_set_size(node, kib, kib + added - expand->removed);
+    if (value && spm_parse_size(value, unit, &kib) && kib + total > expand->total)
+        spm_expand_set_size(node, kib + total - expand->total);
 }
 
 /* <maxMemory> grows. Without slots it is there for SPM alone, and if it had just the room for that, it has so
@@ -431,8 +421,8 @@ spm_expand_set_max_memory(const SpmExpand *expand, SpmDomainDef *def, guint64 to
     gboolean exact = def->slots == 0 && def->max_memory == expand->total;
 
     if (def->spms->len) {
-        if ((def->max_memory < total || exact) && !def->bad_max_memory.value)
-            spm_expand_set_size(node, def->max_memory, total);
+        if ((exact ? def->max_memory != total : def->max_memory < total) && !def->bad_max_memory.value)
+            spm_expand_set_size(node, total);
         spm_domain_def_post_parse(def);
         spm_domain_def_format_domain(def);
     } else if (node && def->slots == 0 && !def->bad_slots && !def->others->len) {
@@ -440,13 +430,13 @@ spm_expand_set_max_memory(const SpmExpand *expand, SpmDomainDef *def, guint64 to
     }
 }
 
-/* Sets the sizes of the domain, as libvirt counts them, with @added KiB of SPM. */
+/* Sets the sizes of the domain, as libvirt counts them. */
 static void
-spm_expand_set_totals(const SpmExpand *expand, guint64 added)
+spm_expand_set_sizes(const SpmExpand *expand)
 {
     xmlNodePtr domain = expand->def->root;
     g_autoptr(SpmDomainDef) def = spm_domain_def_parse(domain, &spm_qemu_limits, expand->faults);
-    guint64 total = spm_domain_def_total(def);
+    guint64 total = spm_domain_def_total(def) + (def->cells->len ? 0 : expand->ram);
 
     if (expand->requests->len && total > SPM_ADDRESS_LIMIT / SPM_KIB)
         spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
@@ -455,10 +445,8 @@ spm_expand_set_totals(const SpmExpand *expand, guint64 added)
                        total);
     if (expand->faults->len)
         return;
-    if (def->cells->len == 0)
-        total = def->memory > expand->removed ? def->memory - expand->removed : def->memory;
-    spm_expand_set_size(spm_xml_first(domain, NULL, "memory"), def->memory, total);
-    spm_expand_set_current(expand, added);
+    spm_expand_set_size(spm_xml_first(domain, NULL, "memory"), total);
+    spm_expand_set_current(expand, total);
     spm_expand_set_max_memory(expand, def, total);
 }
 
@@ -466,8 +454,9 @@ spm_expand_set_totals(const SpmExpand *expand, guint64 added)
 
 /* Refuses what a request cannot be combined with, and what would take long. */
 static void
-spm_expand_check_requests(const SpmExpand *expand)
+spm_expand_check(const SpmExpand *expand)
 {
+    const SpmRequest *first = g_ptr_array_index(expand->requests, 0);
     const struct {
         guint len;
         SpmLimit limit;
@@ -478,16 +467,14 @@ spm_expand_check_requests(const SpmExpand *expand)
         { expand->def->cells->len, spm_qemu_limits.cells, "cells" },
     };
 
-    for (gsize i = 0; expand->requests->len && i < G_N_ELEMENTS(counts); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(counts); i++) {
         if (counts[i].len > counts[i].limit.max)
             spm_faults_add(expand->faults, SPM_ERROR_CONFIG, 0,
                            "a domain that requests SPM has %u %s; it may have at most %u, because %s",
                            counts[i].len, counts[i].what, counts[i].limit.max, counts[i].limit.why);
     }
     SPM_FOREACH(SpmOtherMemoryDef, other, expand->def->others) {
-        const SpmRequest *first = expand->requests->len ? g_ptr_array_index(expand->requests, 0) : NULL;
-
-        if (first && first->nova && g_strcmp0(other->model, "nvdimm") == 0)
+        if (first->nova && g_strcmp0(other->model, "nvdimm") == 0)
             spm_faults_add(expand->faults, SPM_ERROR_CONFIG, other->line,
                            "<memory model='nvdimm'> cannot be combined with a request for SPM of OpenStack, "
                            "whose live migration would mistake one for the other; remove 'hw:pmem' or the "
@@ -495,57 +482,37 @@ spm_expand_check_requests(const SpmExpand *expand)
     }
 }
 
-static guint64
+static void
 spm_expand_make(SpmExpand *expand)
 {
-    guint64 added = 0;
-
-    spm_expand_add_first_cell(expand);
+    spm_expand_check(expand);
+    if (expand->faults->len == 0 && expand->next == 0)
+        spm_expand_add_first_cell(expand);
     if (expand->faults->len)
-        return 0;
+        return;
+    expand->changed = TRUE;
     spm_expand_choose_cells(expand);
     spm_expand_add_spms(expand);
-    SPM_FOREACH(SpmRequest, request, expand->requests)
-        added += request->size;
-    return added;
 }
 
 static void
 spm_expand_run(SpmExpand *expand)
 {
-    guint64 added = 0;
+    const SpmDomainDef *def = expand->def;
 
-    spm_expand_check_requests(expand);
-    if (expand->faults->len)
-        return;
-    expand->total = spm_domain_def_total(expand->def);
+    expand->total = spm_domain_def_total(def);
+    if (def->cells->len == 0 && def->memory > expand->total) {
+        expand->ram = def->memory - expand->total;
+        expand->total = def->memory;
+    }
     spm_expand_remove_spms(expand);
     spm_expand_remove_others(expand);
     spm_expand_remove_cells(expand);
-    expand->next = expand->def->cells->len;
+    expand->next = def->cells->len;
     if (expand->requests->len)
-        added = spm_expand_make(expand);
-    if (expand->faults->len == 0)
-        spm_expand_set_totals(expand, added);
-}
-
-static gboolean
-spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
-{
-    g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
-    g_autoptr(SpmDomainDef) def = NULL;
-    g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL);
-    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, empty };
-
-    if (faults->len || (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
-        return FALSE;
-    spm_translate_out_doc(domain->doc);
-    if (leftovers)
-        spm_translate_restore_cells(domain);
-    expand.def = def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
-    if (faults->len == 0)
-        spm_expand_run(&expand);
-    return requests->len || expand.removed || expand.cell_removed;
+        spm_expand_make(expand);
+    if (expand->changed && expand->faults->len == 0)
+        spm_expand_set_sizes(expand);
 }
 
 /**
@@ -561,7 +528,20 @@ spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean lefto
 gboolean
 spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
 {
-    xmlNodePtr root = xmlDocGetRootElement(doc);
+    xmlNodePtr domain = xmlDocGetRootElement(doc);
+    g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
+    g_autoptr(SpmDomainDef) def = NULL;
+    g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL);
+    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, empty };
 
-    return spm_xml_is(root, NULL, "domain") && spm_expand_domain(root, profiles, leftovers, faults);
+    if (!spm_xml_is(domain, NULL, "domain") || faults->len ||
+        (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
+        return FALSE;
+    spm_translate_out_doc(doc);
+    if (leftovers)
+        spm_translate_restore_cells(domain);
+    expand.def = def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
+    if (faults->len == 0)
+        spm_expand_run(&expand);
+    return expand.changed;
 }

@@ -13,4 +13,5 @@
  */
 #define SPM_FOREACH(type, item, array)                                                                       \
     for (type **item##_at = (type **)(array)->pdata, *item;                                                  \
-         item##_at != (type **)(array)->pdata + (array)->len && (item = *item##_at); item##_at++)
+         (array)->len && item##_at != (type **)(array)->pdata + (array)->len && (item = *item##_at);         \
+         item##_at++)

@@ -188,9 +188,7 @@ spm_request_read_text(xmlNodePtr node, const SpmRequestReader *reader)
 static void
 spm_request_default_profile(const GPtrArray *requests, const char *profile)
 {
-    for (guint i = 0; profile && i < requests->len; i++) {
-        SpmRequest *request = g_ptr_array_index(requests, i);
-
+    SPM_FOREACH(SpmRequest, request, requests) {
         if (!request->profile)
             request->profile = g_strdup(profile);
     }
@@ -201,9 +199,25 @@ spm_request_total(const GPtrArray *requests)
 {
     guint64 total = 0;
 
-    for (guint i = 0; i < requests->len; i++)
-        total += MIN(((SpmRequest *)g_ptr_array_index(requests, i))->size, G_MAXINT64 - total);
+    SPM_FOREACH(SpmRequest, request, requests)
+        total += MIN(request->size, G_MAXINT64 - total);
     return total;
+}
+
+/**
+ * spm_profiles_find:
+ * @profiles: the host's profiles
+ * @kind: SPM_PROFILE or SPM_FLAVOR
+ * @name: without that
+ *
+ * Returns: (transfer none) (nullable): it, which may have a fault, or NULL
+ */
+const SpmProfile *
+spm_profiles_find(const SpmProfiles *profiles, const char *kind, const char *name)
+{
+    g_autofree char *group = g_strconcat(kind, name, NULL);
+
+    return g_hash_table_lookup(profiles->groups, group);
 }
 
 /* The administrator's rule for flavors of this name. */
@@ -211,16 +225,14 @@ static void
 spm_request_read_flavor_name(xmlNodePtr node, const SpmRequestReader *reader)
 {
     g_autofree char *name = spm_xml_attr(node, "name");
-    const SpmFlavor *flavor =
-        name && reader->profiles ? g_hash_table_lookup(reader->profiles->flavors, name) : NULL;
+    const SpmProfile *flavor = name ? spm_profiles_find(reader->profiles, SPM_FLAVOR, name) : NULL;
 
     if (flavor && flavor->fault)
         spm_request_fault(reader->faults, reader->where, spm_xml_line(node), "is '%s', but %s", name,
                           flavor->fault);
     else if (flavor)
         spm_request_parse(flavor->size, reader->where, spm_xml_line(node), reader->requests, reader->faults);
-    if (flavor)
-        spm_request_default_profile(reader->requests, flavor->profile);
+    spm_request_default_profile(reader->requests, flavor ? flavor->profile : NULL);
 }
 
 /* One extra spec. A resource goes to @booked. */
@@ -310,8 +322,8 @@ spm_request_read_source(xmlNodePtr domain, gsize source, const SpmProfiles *prof
 
     if (node)
         spm_request_sources[source].read(node, &reader);
-    for (guint i = 0; i < requests->len; i++)
-        ((SpmRequest *)g_ptr_array_index(requests, i))->nova = spm_request_sources[source].nova;
+    SPM_FOREACH(SpmRequest, request, requests)
+        request->nova = spm_request_sources[source].nova;
     return requests;
 }
 
@@ -330,7 +342,7 @@ spm_requests_are_equal(const GPtrArray *one, const GPtrArray *other)
 /**
  * spm_requests_read:
  * @domain: a <domain>
- * @profiles: (nullable): the host's profiles
+ * @profiles: the host's profiles
  * @faults: the list to which each fault of a request is added, and that two sources request different things
  *
  * Returns: (transfer full): the requests of @domain, of SpmRequest; none if it has no request
@@ -388,8 +400,7 @@ spm_requests_store(xmlNodePtr domain, const GPtrArray *requests)
     xmlNodePtr node = spm_xml_new(domain->doc, NULL, "requests");
 
     xmlSetNs(node, xmlNewNs(node, BAD_CAST SPM_REQUEST_NAMESPACE, BAD_CAST "spm"));
-    for (guint i = 0; i < requests->len; i++) {
-        const SpmRequest *request = g_ptr_array_index(requests, i);
+    SPM_FOREACH(SpmRequest, request, requests) {
         xmlNodePtr child = spm_xml_add(node, "request", NULL);
 
         spm_xml_set_attr(child, "size", "%" G_GUINT64_FORMAT, request->size);

@@ -27,13 +27,20 @@ typedef struct {
     gboolean nova;
 } SpmRequest;
 
+/* What the groups of profiles are called, before their name. */
+#define SPM_PROFILE "profile "
+#define SPM_FLAVOR "flavor "
+
 /**
- * SpmProfile: how SPM is made on this host. What is not given is the domain's own default.
- * @fault: (nullable): what is wrong with it; a request for it is refused
- * @pagesize: in KiB, 0: not given
- * @nodemask: (nullable): host NUMA nodes
+ * SpmProfile: how SPM is made on this host, or what a flavor of OpenStack requests. NULL and 0 stand for what
+ * is not given.
+ * @fault: what is wrong with it; a request for it is refused
+ * @pagesize: in KiB
+ * @nodemask: host NUMA nodes
  * @access: how it is mapped
- * @pool: (nullable): the pool of devices that it comes from
+ * @pool: the pool of devices that it comes from
+ * @size: of a flavor: requests as text
+ * @profile: of a flavor: the profile of requests that name none
  */
 typedef struct {
     char *fault;
@@ -41,32 +48,23 @@ typedef struct {
     char *nodemask;
     SpmAccess access;
     char *pool;
-} SpmProfile;
-
-/**
- * SpmFlavor: what a flavor of OpenStack requests if its extra specs request nothing.
- * @fault: (nullable): what is wrong with it; a domain of the flavor is refused
- * @size: (nullable): requests as text
- * @profile: (nullable): of those that name none
- */
-typedef struct {
-    char *fault;
     char *size;
     char *profile;
-} SpmFlavor;
+} SpmProfile;
 
 /**
  * SpmProfiles:
  * @folder: where they were read
- * @profiles: of SpmProfile, by name
- * @flavors: of SpmFlavor, by name
+ * @groups: of SpmProfile, by the whole names of their groups
+ * @has_flavors: TRUE: some are flavors
  */
 typedef struct {
     char *folder;
-    GHashTable *profiles;
-    GHashTable *flavors;
+    GHashTable *groups;
+    gboolean has_flavors;
 } SpmProfiles;
 
+const SpmProfile *spm_profiles_find(const SpmProfiles *profiles, const char *kind, const char *name);
 void spm_request_free(gpointer data);
 void spm_request_parse(const char *text, const char *where, unsigned int line, GPtrArray *requests,
                        SpmFaults *faults);

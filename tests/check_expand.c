@@ -12,22 +12,22 @@
 
 #define OTHER_REQUEST "6MiB,profile=hbm;2MiB"
 
-/* The profiles of a host: "hbm", "wrong", and the flavor "m1.spm". */
+/* The profiles of a host: "hbm", "pages", "wrong", and the flavor "m1.spm". */
 static void
 spm_make_profiles(SpmProfiles *profiles)
 {
     static SpmProfile hbm = { .nodemask = (char *)"1", .access = SPM_ACCESS_SHARED };
     static SpmProfile pages = { .pagesize = SPM_GIB / SPM_KIB };
     static SpmProfile wrong = { .fault = (char *)"it has a mistake" };
-    static SpmFlavor flavor = { .size = (char *)"4MiB;2MiB,profile=hbm", .profile = (char *)"pages" };
+    static SpmProfile flavor = { .size = (char *)"4MiB;2MiB,profile=hbm", .profile = (char *)"pages" };
 
     profiles->folder = (char *)"spm.d";
-    profiles->profiles = g_hash_table_new(g_str_hash, g_str_equal);
-    profiles->flavors = g_hash_table_new(g_str_hash, g_str_equal);
-    g_hash_table_insert(profiles->profiles, (char *)"hbm", &hbm);
-    g_hash_table_insert(profiles->profiles, (char *)"pages", &pages);
-    g_hash_table_insert(profiles->profiles, (char *)"wrong", &wrong);
-    g_hash_table_insert(profiles->flavors, (char *)"m1.spm", &flavor);
+    profiles->has_flavors = TRUE;
+    profiles->groups = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_insert(profiles->groups, (char *)"profile hbm", &hbm);
+    g_hash_table_insert(profiles->groups, (char *)"profile pages", &pages);
+    g_hash_table_insert(profiles->groups, (char *)"profile wrong", &wrong);
+    g_hash_table_insert(profiles->groups, (char *)"flavor m1.spm", &flavor);
 }
 
 /* Expands and validates @text; NULL when it is refused, with the reason in @detail. @before, if given,
@@ -48,8 +48,7 @@ spm_expand(const char *text, void (*before)(xmlNodePtr domain), gboolean *change
     *changed = doc && spm_expand_doc(doc, &profiles, FALSE, faults);
     if (*changed && !faults->len)
         def = spm_translate_load(doc, &options, faults);
-    g_hash_table_unref(profiles.profiles);
-    g_hash_table_unref(profiles.flavors);
+    g_hash_table_unref(profiles.groups);
     if (!spm_faults_to_error(faults, &error)) {
         g_free(*detail);
         *detail = g_strdup(error->message);

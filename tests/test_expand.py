@@ -171,6 +171,12 @@ def test_mistakes_in_profiles_are_told(text, message, virt_spm, tmp_path):
     assert done.stderr == f"virt-spm: {tmp_path}/a.conf: {message}\n"
 
 
+def test_a_profile_after_many_mistakes_is_refused_as_well(virt_spm, tmp_path):
+    (tmp_path / "a.conf").write_text("[profile a]\n" + "".join(f"k{number}=1\n" for number in range(120)) + "[profile b]\nk=1\n")
+    done = virt_spm("expand", "--profiles", tmp_path, "--request", "2MiB,profile=b", "-", text=PLAIN)
+    assert done.returncode == 1 and "has a profile of this host that is wrong: it has a mistake" in done.stderr
+
+
 def test_only_regular_files_are_read(virt_spm, tmp_path):
     (tmp_path / "a.conf").mkdir()
     (tmp_path / "b.conf").symlink_to("/dev/zero")

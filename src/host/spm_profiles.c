@@ -64,18 +64,13 @@ spm_profiles_set_requests(gpointer field, const char *value)
     return spm_profiles_set_text(field, value) && !faults->len;
 }
 
-typedef struct {
-    const char *group; /* with the blank before its name */
+static const struct {
+    const char *kind;
     const char *name;
-    gsize offset; /* in SpmProfile or SpmFlavor */
+    gsize offset;
     gboolean (*set)(gpointer field, const char *value);
     const char *expected;
-} SpmProfilesKey;
-
-#define SPM_PROFILE "profile "
-#define SPM_FLAVOR "flavor "
-
-static const SpmProfilesKey spm_profiles_keys[] = {
+} spm_profiles_keys[] = {
     { SPM_PROFILE, "pagesize", G_STRUCT_OFFSET(SpmProfile, pagesize), spm_profiles_set_size,
       "a size such as 2MiB" },
     { SPM_PROFILE, "nodemask", G_STRUCT_OFFSET(SpmProfile, nodemask), spm_profiles_set_nodes,
@@ -83,43 +78,33 @@ static const SpmProfilesKey spm_profiles_keys[] = {
     { SPM_PROFILE, "access", G_STRUCT_OFFSET(SpmProfile, access), spm_profiles_set_access,
       "shared or private" },
     { SPM_PROFILE, "pool", G_STRUCT_OFFSET(SpmProfile, pool), spm_profiles_set_pool, "the name of a pool" },
-    { SPM_FLAVOR, "size", G_STRUCT_OFFSET(SpmFlavor, size), spm_profiles_set_requests,
+    { SPM_FLAVOR, "size", G_STRUCT_OFFSET(SpmProfile, size), spm_profiles_set_requests,
       "a request such as 1GiB" },
-    { SPM_FLAVOR, "profile", G_STRUCT_OFFSET(SpmFlavor, profile), spm_profiles_set_text,
+    { SPM_FLAVOR, "profile", G_STRUCT_OFFSET(SpmProfile, profile), spm_profiles_set_text,
       "the name of a profile" },
 };
 
 static void
-spm_profile_free(gpointer data)
+spm_profiles_free(gpointer data)
 {
     SpmProfile *profile = data;
 
     g_free(profile->fault);
     g_free(profile->nodemask);
     g_free(profile->pool);
+    g_free(profile->size);
+    g_free(profile->profile);
     g_free(profile);
 }
 
-static void
-spm_flavor_free(gpointer data)
-{
-    SpmFlavor *flavor = data;
+/* ---- files ---- */
 
-    g_free(flavor->fault);
-    g_free(flavor->size);
-    g_free(flavor->profile);
-    g_free(flavor);
-}
-
-/* ---- one group ---- */
-
-/* A group of a file, which may add to what earlier files say of the same name. */
+/* A group of a file. */
 typedef struct {
     const char *path;
-    const char *group;
+    const char *name;
     GKeyFile *file;
-    gpointer entry;
-    char **fault; /* of the entry; gets the first one */
+    SpmProfile *profile; /* to which it adds, or NULL */
     SpmFaults *faults;
 } SpmProfilesGroup;
 
@@ -128,73 +113,49 @@ static void spm_profiles_fault(const SpmProfilesGroup *group, const char *format
 static void
 spm_profiles_fault(const SpmProfilesGroup *group, const char *format, ...)
 {
-    g_autofree char *message = NULL, *whole = NULL;
+    g_autofree char *where = g_strdup_printf("%s: [%s]:", group->path, group->name);
     va_list args;
 
     va_start(args, format);
-    message = g_strdup_vprintf(format, args);
+    spm_faults_add_va(group->faults, SPM_ERROR_CONFIG, 0, where, format, args);
     va_end(args);
-    whole = g_strdup_printf("%s: [%s]: %s", group->path, group->group, message);
-    spm_faults_add(group->faults, SPM_ERROR_CONFIG, 0, "%s", whole);
-    if (group->fault && !*group->fault)
-        *group->fault = g_steal_pointer(&whole);
 }
 
 static void
 spm_profiles_set(const SpmProfilesGroup *group, const char *key)
 {
-    g_autofree char *value = g_key_file_get_value(group->file, group->group, key, NULL);
+    g_autofree char *value = g_key_file_get_value(group->file, group->name, key, NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(spm_profiles_keys); i++) {
-        const SpmProfilesKey *known = &spm_profiles_keys[i];
-
-        if (!g_str_has_prefix(group->group, known->group) || strcmp(key, known->name) != 0)
+        if (!g_str_has_prefix(group->name, spm_profiles_keys[i].kind) ||
+            strcmp(key, spm_profiles_keys[i].name) != 0)
             continue;
-        if (!known->set((char *)group->entry + known->offset, value))
-            spm_profiles_fault(group, "invalid %s '%s'; expected %s", key, value, known->expected);
+        if (!spm_profiles_keys[i].set((char *)group->profile + spm_profiles_keys[i].offset, value))
+            spm_profiles_fault(group, "invalid %s '%s'; expected %s", key, value,
+                               spm_profiles_keys[i].expected);
         return;
     }
     spm_profiles_fault(group, "unknown setting '%s' with the value '%s'", key, value);
 }
 
 static void
-spm_profiles_read_keys(const SpmProfilesGroup *group)
+spm_profiles_read_group(const SpmProfilesGroup *group)
 {
-    g_auto(GStrv) keys = g_key_file_get_keys(group->file, group->group, NULL, NULL);
+    g_auto(GStrv) keys = g_key_file_get_keys(group->file, group->name, NULL, NULL);
+    SpmProfile *profile = group->profile;
+    guint before = group->faults->len;
+    const SpmFault *fault;
 
     for (char **key = keys; *key; key++)
         spm_profiles_set(group, *key);
-}
-
-static void
-spm_profiles_read_profile(SpmProfilesGroup *group, const char *name, GHashTable *profiles)
-{
-    SpmProfile *profile = g_hash_table_lookup(profiles, name);
-
-    if (!profile)
-        g_hash_table_insert(profiles, g_strdup(name), profile = g_new0(SpmProfile, 1));
-    group->entry = profile;
-    group->fault = &profile->fault;
-    spm_profiles_read_keys(group);
     if (profile->pool && (profile->pagesize || profile->nodemask))
         spm_profiles_fault(group, "pool='%s' cannot be combined with pagesize and nodemask", profile->pool);
-}
-
-static void
-spm_profiles_read_flavor(SpmProfilesGroup *group, const char *name, GHashTable *flavors)
-{
-    SpmFlavor *flavor = g_hash_table_lookup(flavors, name);
-
-    if (!flavor)
-        g_hash_table_insert(flavors, g_strdup(name), flavor = g_new0(SpmFlavor, 1));
-    group->entry = flavor;
-    group->fault = &flavor->fault;
-    spm_profiles_read_keys(group);
-    if (!flavor->size)
+    if (g_str_has_prefix(group->name, SPM_FLAVOR) && !profile->size)
         spm_profiles_fault(group, "it has no size");
+    fault = spm_faults_get(group->faults, before);
+    if (group->faults->len > before && !profile->fault)
+        profile->fault = g_strdup(fault ? fault->message : "it has a mistake");
 }
-
-/* ---- files ---- */
 
 static void
 spm_profiles_read_file(const char *path, SpmProfiles *profiles, SpmFaults *faults)
@@ -210,14 +171,17 @@ spm_profiles_read_file(const char *path, SpmProfiles *profiles, SpmFaults *fault
     }
     groups = g_key_file_get_groups(file, NULL);
     for (char **name = groups; *name; name++) {
-        SpmProfilesGroup group = { path, *name, file, NULL, NULL, faults };
+        gboolean is_flavor = g_str_has_prefix(*name, SPM_FLAVOR);
+        SpmProfilesGroup group = { path, *name, file, g_hash_table_lookup(profiles->groups, *name), faults };
 
-        if (g_str_has_prefix(*name, SPM_PROFILE))
-            spm_profiles_read_profile(&group, *name + strlen(SPM_PROFILE), profiles->profiles);
-        else if (g_str_has_prefix(*name, SPM_FLAVOR))
-            spm_profiles_read_flavor(&group, *name + strlen(SPM_FLAVOR), profiles->flavors);
-        else
+        if (!is_flavor && !g_str_has_prefix(*name, SPM_PROFILE)) {
             spm_profiles_fault(&group, "unknown group; expected [profile NAME] or [flavor NAME]");
+            continue;
+        }
+        if (!group.profile)
+            g_hash_table_insert(profiles->groups, g_strdup(*name), group.profile = g_new0(SpmProfile, 1));
+        spm_profiles_read_group(&group);
+        profiles->has_flavors |= is_flavor;
     }
 }
 
@@ -256,8 +220,7 @@ spm_profiles_load(const char *folder, SpmProfiles *profiles, SpmFaults *faults)
     const char *name;
 
     profiles->folder = g_strdup(folder);
-    profiles->profiles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_profile_free);
-    profiles->flavors = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_flavor_free);
+    profiles->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_profiles_free);
     if (!dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
         spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", folder, error->message);
     while (dir && (name = g_dir_read_name(dir))) {
@@ -277,6 +240,5 @@ void
 spm_profiles_clear(SpmProfiles *profiles)
 {
     g_free(profiles->folder);
-    g_clear_pointer(&profiles->profiles, g_hash_table_unref);
-    g_clear_pointer(&profiles->flavors, g_hash_table_unref);
+    g_clear_pointer(&profiles->groups, g_hash_table_unref);
 }
