@@ -33,9 +33,24 @@ class Guest:
         self._socket.close()
         self._log.close()
 
-    def boot(self) -> Report:
+    def boot(self, seconds: float = BOOT_SECONDS) -> Report:
         """Wait until the guest obeys commands; the report it gave before that."""
-        return Report(self._between("@@report", "@@ready", BOOT_SECONDS)[:-1])
+        return Report(self._between("@@report", "@@ready", seconds)[:-1])
+
+    def boot_inside(self, command: str, seconds: float) -> Report:
+        """Run a shell command in the guest that boots another one on the same line. The report of that one, which obeys
+        commands from now on, until leave() powers it off."""
+        self._send(f"sh {command}")
+        return self.boot(seconds)
+
+    def leave(self, seconds: float) -> None:
+        """Power off the guest that boot_inside() booted, and wait until the outer one obeys commands again."""
+        self._send("poweroff")
+        deadline = time.monotonic() + seconds
+        while not (line := self._line(deadline)).startswith("@@done "):
+            pass
+        if line != "@@done 0":
+            raise self._error("the emulator in the guest failed")
 
     def report(self) -> Report:
         """A new report."""
