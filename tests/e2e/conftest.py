@@ -13,6 +13,7 @@ from daemon import Daemon
 from domains import Defined, keep_evidence
 from matrix_fixtures import LOGS, facts, hugepages, matrix, pytest_terminal_summary
 from matrix_guest import part
+from matrix_run import STACKS
 from stack import Stack
 
 # What is imported for pytest to find it here.
@@ -62,6 +63,12 @@ def find(part: Callable[[], Part]) -> Part:
         if os.environ.get("CI") or os.environ.get("SPM_REQUIRE"):
             pytest.fail(str(error))
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def other_stacks() -> dict[str, Stack]:
+    """Those of the matrix, for tests that compare the stack under test with them."""
+    return {name: find(make) for name, make in STACKS.items()}
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,7 @@ def image(source: Daemon) -> Iterator[Path]:
     image.unlink()
 
 
+@pytest.mark.stacks("patched", "native")
 def test_save_and_restore(source: Daemon, image: Path) -> None:
     assert models(source.call("save-image-dumpxml", str(image))) == ["spm"]
     source.call("restore", str(image))
@@ -54,6 +55,7 @@ def test_save_and_restore(source: Daemon, image: Path) -> None:
     assert models(source.call("dumpxml", NAME)) == ["spm"]
 
 
+@pytest.mark.stacks("patched", "native")
 def test_restore_with_changed_xml(source: Daemon, image: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.xml"
     changed.write_text(source.call("save-image-dumpxml", str(image)).replace("</name>", "</name><title>new</title>"))
@@ -76,6 +78,7 @@ def test_save_with_changed_xml_and_edited_as_spm(source: Daemon, tmp_path: Path)
     assert "<title>edited</title>" in source.call("dumpxml", NAME)
 
 
+@pytest.mark.stacks("patched", "native")
 def test_managed_save(source: Daemon) -> None:
     source.call("managedsave", NAME)
     assert models(source.call("managedsave-dumpxml", NAME)) == ["spm"]
