@@ -76,7 +76,7 @@ def test_the_manual_explains_every_element_and_attribute():
 @pytest.mark.parametrize("page", ["docs/formatdomain-spm.rst", "docs/design.rst", "docs/security.rst",
                                   "docs/man/virt-spm.rst", "docs/man/libvirt-spm.rst", "docs/performance.rst",
                                   "docs/sp-mem.rst", "patches/README.rst",
-                                  "patches/qemu/README.rst", "hooks/kubevirt/README.rst"])
+                                  "patches/qemu/README.rst", "hooks/kubevirt/README.rst", "docs/managers.rst"])
 def test_documents_are_well_formed(page):
     done = run("/usr/bin/python3", "-m", "docutils", "--halt=info", "--report=info", ROOT / page, "/dev/null")
     assert done.returncode == 0, done.stderr

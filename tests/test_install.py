@@ -18,7 +18,7 @@ FILES = {
     "sysconfdir": ["libvirt/spm.conf"],
     "systemd_unit_dir": [f"{unit}.service.d/50-libvirt-spm.conf" for unit in ("libvirtd", "virtqemud")],
     "datadir": ["bash-completion/completions/virt-spm", "doc/libvirt-spm/design.rst",
-                "doc/libvirt-spm/formatdomain-spm.rst", "doc/libvirt-spm/security.rst",
+                "doc/libvirt-spm/formatdomain-spm.rst", "doc/libvirt-spm/managers.rst", "doc/libvirt-spm/security.rst",
                 "doc/libvirt-spm/sp-mem.rst", "libvirt/schemas/spm.rng", "libvirt/schemas/spm-request.rng",
                 "libvirt-spm/selinux/README.rst", "libvirt-spm/selinux/libvirt_spm.te"],
 }

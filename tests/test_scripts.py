@@ -30,7 +30,7 @@ echo "$TREE/result"
 """
 SCRIPTS = ["setup", "lint", "build-qemu", "build-libvirt", "build-seabios", "build-guest", "build-root", "build-deb",
            "fetch-package"]
-COMMANDS = ["apt-get", "apt-cache", "meson", "dpkg-deb"]
+COMMANDS = ["apt-get", "apt-cache", "meson", "dpkg-deb", "tar"]
 TEST = "def test_it():\n    pass\n"
 
 

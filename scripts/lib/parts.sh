@@ -121,6 +121,25 @@ find_managers() {
     export SPM_MANAGERS_ROOT
 }
 
+# unpack_ansible VERSION DIR: put Ansible's modules for libvirt into DIR. The package has 200 MB of others.
+unpack_ansible() {
+    local work
+    work=$(mktemp -d) || return
+    (cd "$work" && private_apt forky apt-get download -qq "ansible=$1") &&
+        dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$2" --wildcards '*/ansible_collections/community/libvirt/*'
+    local rc=$?
+    rm -rf "$work"
+    return "$rc"
+}
+
+# find_ansible: fetch the modules with which Ansible manages a libvirt.
+find_ansible() {
+    local version
+    version=$(private_apt forky apt-cache show ansible | sed -n 's/^Version: //p' | sort -V | tail -n 1) || return
+    SPM_ANSIBLE=$(cached "ansible-libvirt-$version" unpack_ansible "$version")/usr/lib/python3/dist-packages || return
+    export SPM_ANSIBLE
+}
+
 # find_packages: for each suite, build the package and the root folders in which it is built and run.
 find_packages() {
     local suite folder job rc=0 jobs=()
