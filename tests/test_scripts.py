@@ -28,8 +28,8 @@ mkdir -p "$TREE/result"
 [[ $name != apt* ]] || exec echo "Version: 11.3.0-1"
 echo "$TREE/result"
 """
-SCRIPTS = ["setup", "lint", "build-qemu", "build-libvirt", "build-seabios", "build-guest", "build-root", "build-deb",
-           "fetch-package"]
+SCRIPTS = ["setup", "lint", "build-qemu", "build-libvirt", "build-seabios", "build-edk2", "build-guest", "build-root",
+           "build-deb", "fetch-package"]
 COMMANDS = ["apt-get", "apt-cache", "meson", "dpkg-deb", "tar"]
 TEST = "def test_it():\n    pass\n"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # What scripts/patches does with the series of libvirt. It sources this after libvirt.sh, and has git_in,
-# run_logged and apply_series.
+# write_series, run_logged and apply_series.
 
 libvirt_version=11.3
 libvirt_series=$SPM_ROOT/patches/libvirt/$libvirt_version
@@ -29,13 +29,7 @@ unpack_libvirt_series() {
 
 # refresh_libvirt_series DIR: write the series from base..series of that tree.
 refresh_libvirt_series() {
-    local new
-    new=$(mktemp -d)
-    git_in "$1" format-patch -q --zero-commit --no-numbered --no-signature -o "$new" base..series
-    (cd "$new" && printf '%s\n' *.patch >series)
-    find "$libvirt_series" -name '*.patch' ! -name 0000-cover-letter.patch -delete
-    cp "$new"/* "$libvirt_series"
-    rm -rf "$new"
+    write_series "$1" "$libvirt_series"
 }
 
 # check_libvirt_text: the series as files.

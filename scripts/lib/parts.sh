@@ -58,6 +58,13 @@ find_seabios() {
     export SPM_SEABIOS
 }
 
+# find_edk2 VERSION: build OVMF with our series, for users of a distribution whose OVMF drops soft-reserved memory.
+find_edk2() {
+    local folder
+    folder=$("$SPM_ROOT/scripts/build-edk2" "$1") || return
+    export "SPM_OVMF_${1/./_}=$folder"
+}
+
 # find_new_guest: build a guest with a newer kernel.
 find_new_guest() {
     SPM_GUEST_FORKY=$("$SPM_ROOT/scripts/build-guest" forky) || return
