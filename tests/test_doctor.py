@@ -236,7 +236,7 @@ def test_no_firmware_that_passes_spm_on(seabios, examine):
     status, report = examine(seabios=seabios)
     assert status == 3 and steps(report) == [
         ("no firmware is known to pass SPM on; a guest would boot without it",
-         "           -> install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n")]
+         "           -> install OVMF 2026.08 or newer, or OVMF or SeaBIOS with libvirt-spm's patches\n")]
     assert ("note     " in report) == (seabios == "drops")
 
 

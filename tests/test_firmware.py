@@ -76,7 +76,7 @@ UNKNOWN = {
     "wants-much-memory": section(module()).replace(b"\x5d\0\0\x80\0", b"\x5d\0\0\0\xf0"),
 }
 WARNING = ("warning: the guest would boot without its <memory model='spm'>, which its firmware does not pass on: "
-           "'{}' {}; use OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n")
+           "'{}' {}; use OVMF 2026.08 or newer, or OVMF or SeaBIOS with libvirt-spm's patches\n")
 
 
 @pytest.fixture

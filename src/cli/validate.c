@@ -19,9 +19,10 @@ spm_cli_validate_warn_of_firmware(const SpmCliDocument *document, const SpmDomai
 
     if (spm_firmware_judge(images, &reason) != SPM_FIRMWARE_DROPS)
         return;
-    g_printerr("%s:%u: warning: the guest would boot without its <memory model='spm'>, which its firmware "
-               "does not pass on: %s; use OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch\n",
-               document->file, os ? spm_xml_line(loader ? loader : os) : spm_xml_line(def->root), reason);
+    g_printerr(
+        "%s:%u: warning: the guest would boot without its <memory model='spm'>, which its firmware does "
+        "not pass on: %s; use OVMF 2026.08 or newer, or OVMF or SeaBIOS with libvirt-spm's patches\n",
+        document->file, os ? spm_xml_line(loader ? loader : os) : spm_xml_line(def->root), reason);
 }
 
 static int

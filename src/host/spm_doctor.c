@@ -158,7 +158,8 @@ spm_doctor_examine_uefi(SpmExam *exam)
     if (exam->firmware_passes)
         return;
     spm_exam_report(exam, SPM_PROBLEM, "no firmware is known to pass SPM on; a guest would boot without it");
-    spm_exam_report(exam, SPM_ADVICE, "install OVMF 2026.08 or newer, or SeaBIOS with libvirt-spm's patch");
+    spm_exam_report(exam, SPM_ADVICE,
+                    "install OVMF 2026.08 or newer, or OVMF or SeaBIOS with libvirt-spm's patches");
 }
 
 /* ---- domains whose emulator was replaced ---- */

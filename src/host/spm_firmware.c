@@ -9,9 +9,9 @@
  *   OVMF     compares the type of each range in its module PlatformPei, in a volume compressed with LZMA; a
  *            module that does not contain the type's number cannot know the type
  *
- * This was measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, with the one of patches/seabios, and
- * with Debian's OVMF 2022.11, 2025.02 and 2026.08. The verdict on any other image is "unknown". Images may be
- * hostile; they are read and never run. */
+ * This was measured with Debian's SeaBIOS 1.16.2, 1.16.3 and 1.17.0, with Debian's OVMF 2022.11, 2025.02 and
+ * 2026.08, and with those of patches/seabios and patches/edk2. The verdict on any other image is "unknown".
+ * Images may be hostile; they are read and never run. */
 
 #define _GNU_SOURCE /* memmem() */
 
