@@ -40,4 +40,5 @@ def faults(messages):
 
 def literal_blocks(text):
     """The literal blocks of reStructuredText, without their indentation."""
-    return [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:[ \t]+.*\n|\n)+)", text)]
+    found = re.finditer(r"::\n\n((?P<indent>[ \t]+)\S.*\n(?:(?P=indent).*\n|\n)*)", text)
+    return [textwrap.dedent(block[1]) for block in found]

@@ -24,7 +24,9 @@ RUN = {
     "[Service]": "tests/test_advice.py",
     "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libvirt-spm/libvirt-spm.so virsh": "tests/e2e/test_session.py",
     "checkmodule -M": "tests/package/test_rpm.py",
+    "[profile hbm]": "tests/test_expand.py",
     "virsh dumpxml guest": "tests/e2e/test_manual.py",
+    "virsh metadata guest": "tests/e2e/test_requests.py",
     "virt-install": "tests/e2e/test_manual.py",
 }
 # test_docs.py has those of XML; a drawing is not advice.

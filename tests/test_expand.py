@@ -4,6 +4,7 @@
 import re
 
 import pytest
+from advice import advice
 from documents import EXPAND, GOOD, NEW_LIBVIRT, OLD_LIBVIRT, document, literal_blocks, names
 from programs import ROOT
 
@@ -130,6 +131,13 @@ def test_the_manuals_example(expand):
     metadata, = [block for block in blocks if "<spm:requests" in block]
     text = expand(re.sub("<metadata>.*</metadata>", metadata, PLAIN, flags=re.S))
     assert re.findall(r"<size unit='KiB'>(\d+)</size>\n +<node>(\d)<", text) == [("16777216", "1"), ("1048576", "2")]
+
+
+def test_the_manuals_profiles(expand, tmp_path):
+    (tmp_path / "a.conf").write_text("\n".join(advice("docs/man/libvirt-spm.rst", "[profile hbm]")))
+    text = expand(source("nova-31").replace("spm.two", "spm.large"), profiles=tmp_path)
+    assert "<nodemask>2</nodemask>" in text and "<pagesize unit='KiB'>1048576</pagesize>" in text
+    assert "<size unit='KiB'>16777216</size>" in text
 
 
 def test_a_wrong_request_of_the_command_line(virt_spm):
