@@ -28,9 +28,7 @@ spm_cli_argv_run(const char *argument, char **output, GError **error)
     g_autoptr(SpmDomainDef) def = NULL;
     g_auto(GStrv) argv = NULL;
 
-    if (!spm_cli_document_read(argument, &document, error))
-        return SPM_CLI_ENVIRONMENT;
-    def = spm_cli_document_load(&document);
+    def = spm_cli_document_load(argument, &document, error);
     if (!def)
         return SPM_CLI_REFUSED;
     argv = spm_qemu_argv(def, &document.qemu);

@@ -134,20 +134,23 @@ spm_cli_document_print_faults(const SpmCliDocument *document, const SpmFaults *f
 
 /**
  * spm_cli_document_load:
- * @document: a document that spm_cli_document_read() has read. Its tree is set; carriers in it are spm
- * elements
+ * @file: see spm_cli_document_read()
+ * @document: (out): filled as by that. Its tree is set as well; carriers in it are spm elements
+ * @error: set when @document cannot be read
  *
  * Prints the faults to stderr.
  *
- * Returns: (transfer full) (nullable): the valid definition of its domain; it refers to @document. NULL when
- *   the document is refused
+ * Returns: (transfer full) (nullable): the valid definition of its domain; it refers to @document. NULL,
+ *   without @error set, when the document is refused
  */
 SpmDomainDef *
-spm_cli_document_load(SpmCliDocument *document)
+spm_cli_document_load(const char *file, SpmCliDocument *document, GError **error)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(SpmDomainDef) def = NULL;
 
+    if (!spm_cli_document_read(file, document, error))
+        return NULL;
     document->doc = spm_xml_parse(document->text, faults);
     if (document->doc)
         def = spm_translate_load(document->doc, &document->qemu, faults);

@@ -28,7 +28,7 @@ typedef struct {
 } SpmCliDocument;
 
 gboolean spm_cli_document_read(const char *file, SpmCliDocument *document, GError **error);
-SpmDomainDef *spm_cli_document_load(SpmCliDocument *document);
+SpmDomainDef *spm_cli_document_load(const char *file, SpmCliDocument *document, GError **error);
 void spm_cli_document_print_faults(const SpmCliDocument *document, const SpmFaults *faults);
 void spm_cli_document_clear(SpmCliDocument *document);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmCliDocument, spm_cli_document_clear)

@@ -48,9 +48,9 @@ spm_cli_layout_run(const char *argument, char **output, GError **error)
     g_autoptr(SpmDomainDef) def = NULL;
     g_autoptr(SpmLayout) layout = NULL;
 
-    if (format < 0 || !spm_cli_document_read(argument, &document, error))
-        return SPM_CLI_ENVIRONMENT;
-    def = spm_cli_document_load(&document);
+    if (format < 0)
+        return SPM_CLI_USAGE;
+    def = spm_cli_document_load(argument, &document, error);
     layout = def ? spm_layout_new(def, &document.qemu, faults) : NULL;
     spm_cli_document_print_faults(&document, faults);
     if (!layout)

@@ -31,9 +31,7 @@ spm_cli_validate_run(const char *argument, char **output, GError **error)
     g_auto(SpmCliDocument) document = { 0 };
     g_autoptr(SpmDomainDef) def = NULL;
 
-    if (!spm_cli_document_read(argument, &document, error))
-        return SPM_CLI_ENVIRONMENT;
-    def = spm_cli_document_load(&document);
+    def = spm_cli_document_load(argument, &document, error);
     if (!def)
         return SPM_CLI_REFUSED;
     if (def->spms->len)
