@@ -9,9 +9,10 @@
 
 #include "spm_xml.h"
 
-/* What the readers of the sources have in common. */
+/* What is read, and where the requests go. */
 typedef struct {
     const char *where; /* begins each message */
+    unsigned int line;
     const SpmProfiles *profiles;
     GPtrArray *requests;
     SpmFaults *faults;
@@ -31,157 +32,155 @@ spm_request_free(gpointer data)
     g_free(request);
 }
 
-static void spm_request_fault(SpmFaults *faults, const char *where, unsigned int line, const char *format,
-                              ...) G_GNUC_PRINTF(4, 5);
+static void spm_request_fault(const SpmRequestReader *reader, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* A fault of a request: "WHERE MESSAGE". */
 static void
-spm_request_fault(SpmFaults *faults, const char *where, unsigned int line, const char *format, ...)
+spm_request_fault(const SpmRequestReader *reader, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    spm_faults_add_va(faults, SPM_ERROR_CONFIG, line, where, format, args);
+    spm_faults_add_va(reader->faults, SPM_ERROR_CONFIG, reader->line, reader->where, format, args);
     va_end(args);
 }
 
-static void
-spm_request_set_size(SpmRequest *request, const char *value, const char *unit, const char *where,
-                     SpmFaults *faults)
-{
-    if (!spm_parse_size(value, unit, &request->size))
-        spm_request_fault(faults, where, request->line,
-                          "requests the size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a "
-                          "total below 8 EiB",
-                          value, unit ? unit : "KiB");
-    else if (request->size == 0)
-        spm_request_fault(faults, where, request->line, "requests the size 0; it must be greater than 0");
-}
-
-/* Sets @profile or @cell. Returns FALSE when @name is neither. */
-static gboolean
-spm_request_set(SpmRequest *request, const char *name, const char *value, const char *where,
-                SpmFaults *faults)
-{
-    guint64 cell;
-
-    if (strcmp(name, "profile") == 0) {
-        g_free(request->profile);
-        request->profile = g_strdup(value);
-    } else if (strcmp(name, "cell") == 0) {
-        request->named = spm_parse_number(value, 10, G_MAXINT, &cell);
-        if (request->named)
-            request->cell = (gint64)cell;
-        else
-            spm_request_fault(faults, where, request->line,
-                              "requests cell='%s'; expected the id of a <cell> of <numa>", value);
-    } else {
-        return FALSE;
-    }
-    return TRUE;
-}
-
+/* Adds a request of that size. */
 static SpmRequest *
-spm_request_new(GPtrArray *requests, unsigned int line)
+spm_request_new(const SpmRequestReader *reader, const char *size, const char *unit)
 {
     SpmRequest *request = g_new0(SpmRequest, 1);
 
     request->cell = -1;
-    request->line = line;
-    g_ptr_array_add(requests, request);
+    request->line = reader->line;
+    g_ptr_array_add(reader->requests, request);
+    if (!spm_parse_size(size, unit, &request->size))
+        spm_request_fault(reader,
+                          "requests the size '%s' '%s'; expected a whole number, a unit such as 'MiB', and a "
+                          "total below 8 EiB",
+                          size, unit ? unit : "KiB");
+    else if (request->size == 0)
+        spm_request_fault(reader, "requests the size 0; it must be greater than 0");
     return request;
+}
+
+/* Sets @profile or @cell. Returns FALSE when @name is neither. */
+static gboolean
+spm_request_set(SpmRequest *request, const char *name, const char *value, const SpmRequestReader *reader)
+{
+    guint64 cell = 0;
+
+    if (strcmp(name, "profile") == 0) {
+        g_free(request->profile);
+        request->profile = g_strdup(value);
+        return TRUE;
+    }
+    request->named = strcmp(name, "cell") == 0;
+    if (request->named && !spm_parse_number(value, 10, G_MAXINT, &cell))
+        spm_request_fault(reader, "requests cell='%s'; expected the id of a <cell> of <numa>", value);
+    request->cell = (gint64)cell;
+    return request->named;
 }
 
 /* "SIZE[,profile=NAME][,cell=N]" */
 static void
-spm_request_parse_one(SpmRequest *request, const char *text, const char *where, SpmFaults *faults)
+spm_request_parse_one(const char *text, const SpmRequestReader *reader)
 {
     g_auto(GStrv) fields = g_strsplit(text, ",", -1);
-    const char *size = fields[0] ? g_strstrip(fields[0]) : "";
-    gsize digits = strspn(size, G_CSET_DIGITS);
-    g_autofree char *number = g_strndup(size, digits);
-    g_autofree char *unit = g_strstrip(g_strdup(size + digits));
+    gsize digits = strspn(text, G_CSET_DIGITS);
+    g_autofree char *number = g_strndup(text, digits);
+    const char *unit = digits ? g_strstrip(fields[0] + digits) : "";
+    SpmRequest *request;
 
-    if (!digits || !*unit) {
-        spm_request_fault(faults, where, request->line,
+    if (!*unit) {
+        spm_request_fault(reader,
                           "is '%s'; expected SIZE[,profile=NAME][,cell=N] with a SIZE such as 512MiB or 1GiB",
                           text);
         return;
     }
-    spm_request_set_size(request, number, unit, where, faults);
+    request = spm_request_new(reader, number, unit);
     for (char **field = fields + 1; *field; field++) {
         char *equals = strchr(*field, '=');
 
         if (equals)
             *equals++ = '\0';
-        if (!equals || !spm_request_set(request, g_strstrip(*field), g_strstrip(equals), where, faults))
-            spm_request_fault(faults, where, request->line,
-                              "has unknown '%s' in '%s'; allowed: profile, cell", *field, text);
+        if (!equals || !spm_request_set(request, g_strstrip(*field), g_strstrip(equals), reader))
+            spm_request_fault(reader, "has unknown '%s' in '%s'; allowed: profile, cell", *field, text);
     }
+}
+
+static void
+spm_request_read_text(const char *text, const SpmRequestReader *reader)
+{
+    g_auto(GStrv) parts = g_strsplit(*text ? text : " ", ";", -1);
+
+    for (char **part = parts; *part; part++)
+        spm_request_parse_one(g_strstrip(*part), reader);
 }
 
 /**
  * spm_request_parse:
  * @text: requests as text, with ';' between them
  * @where: what begins a message about them
- * @line: of the document, 0: none
  * @requests: the list to which they are added
  * @faults: the list to which each fault is added
  */
 void
-spm_request_parse(const char *text, const char *where, unsigned int line, GPtrArray *requests,
-                  SpmFaults *faults)
+spm_request_parse(const char *text, const char *where, GPtrArray *requests, SpmFaults *faults)
 {
-    g_auto(GStrv) parts = g_strsplit(*text ? text : " ", ";", -1);
+    const SpmRequestReader reader = { where, 0, NULL, requests, faults };
 
-    for (char **part = parts; *part; part++)
-        spm_request_parse_one(spm_request_new(requests, line), g_strstrip(*part), where, faults);
+    spm_request_read_text(text, &reader);
 }
 
 /* ---- sources ---- */
 
 static void
-spm_request_read_element(xmlNodePtr node, const SpmRequestReader *reader)
+spm_request_read_element(xmlNodePtr node, SpmRequestReader *reader)
 {
-    SpmRequest *request = spm_request_new(reader->requests, spm_xml_line(node));
     g_autofree char *size = spm_xml_attr(node, "size"), *unit = spm_xml_attr(node, "unit");
+    SpmRequest *request;
 
-    if (!size)
-        spm_request_fault(reader->faults, "<request>", request->line, "has no attribute 'size'");
-    else
-        spm_request_set_size(request, size, unit, "<request>", reader->faults);
+    if (!size) {
+        spm_request_fault(reader, "has no attribute 'size'");
+        return;
+    }
+    request = spm_request_new(reader, size, unit);
     for (xmlAttrPtr attr = node->properties; attr; attr = attr->next) {
         const char *name = (const char *)attr->name;
         g_autofree char *value = attr->ns ? NULL : spm_xml_attr(node, name);
 
         if (value && (strcmp(name, "size") == 0 || strcmp(name, "unit") == 0))
             continue;
-        if (!value || !spm_request_set(request, name, value, "<request>", reader->faults))
-            spm_request_fault(reader->faults, "<request>", request->line,
+        if (!value || !spm_request_set(request, name, value, reader))
+            spm_request_fault(reader,
                               "has unknown attribute '%s'; allowed: 'size', 'unit', 'profile', 'cell'", name);
     }
 }
 
 /* <requests> of our own. */
 static void
-spm_request_read_own(xmlNodePtr node, const SpmRequestReader *reader)
+spm_request_read_own(xmlNodePtr node, SpmRequestReader *reader)
 {
     for (xmlNodePtr child = xmlFirstElementChild(node); child; child = xmlNextElementSibling(child)) {
-        if (spm_xml_is(child, node->ns, "request") && !xmlFirstElementChild(child))
+        gboolean is_request = spm_xml_is(child, node->ns, "request") && !xmlFirstElementChild(child);
+
+        reader->line = spm_xml_line(child);
+        reader->where = is_request ? "<request>" : "<requests>";
+        if (is_request)
             spm_request_read_element(child, reader);
         else
-            spm_request_fault(reader->faults, "<requests>", spm_xml_line(child),
-                              "has <%s>; allowed: <request> without child elements",
+            spm_request_fault(reader, "has <%s>; allowed: <request> without child elements",
                               (const char *)child->name);
     }
 }
 
 static void
-spm_request_read_text(xmlNodePtr node, const SpmRequestReader *reader)
+spm_request_read_property(xmlNodePtr node, SpmRequestReader *reader)
 {
     g_autofree char *text = spm_xml_content(node);
 
-    spm_request_parse(text, reader->where, spm_xml_line(node), reader->requests, reader->faults);
+    spm_request_read_text(text, reader);
 }
 
 /* The profile of all requests that name none. */
@@ -228,10 +227,9 @@ spm_request_read_flavor_name(xmlNodePtr node, const SpmRequestReader *reader)
     const SpmProfile *flavor = name ? spm_profiles_find(reader->profiles, SPM_FLAVOR, name) : NULL;
 
     if (flavor && flavor->fault)
-        spm_request_fault(reader->faults, reader->where, spm_xml_line(node), "is '%s', but %s", name,
-                          flavor->fault);
+        spm_request_fault(reader, "is '%s', but %s", name, flavor->fault);
     else if (flavor)
-        spm_request_parse(flavor->size, reader->where, spm_xml_line(node), reader->requests, reader->faults);
+        spm_request_read_text(flavor->size, reader);
     spm_request_default_profile(reader->requests, flavor ? flavor->profile : NULL);
 }
 
@@ -241,26 +239,26 @@ spm_request_read_extra_spec(xmlNodePtr node, GPtrArray *booked, char **profile,
                             const SpmRequestReader *reader)
 {
     g_autofree char *name = spm_xml_attr(node, "name"), *value = spm_xml_content(node);
-    g_autofree char *where = g_strdup_printf("extra spec '%s'", name);
+    g_autofree char *where = g_strdup_printf("extra spec '%s'", name ? name : "");
+    const gboolean is_resource =
+        name && g_str_has_prefix(name, "resources") && g_str_has_suffix(name, ":CUSTOM_SPM_MIB");
+    const SpmRequestReader spec = { where, spm_xml_line(node), reader->profiles,
+                                    is_resource ? booked : reader->requests, reader->faults };
 
-    if (!name)
-        return;
-    if (g_str_has_prefix(name, "resources") && g_str_has_suffix(name, ":CUSTOM_SPM_MIB"))
-        spm_request_set_size(spm_request_new(booked, spm_xml_line(node)), value, "MiB", where,
-                             reader->faults);
-    else if (strcmp(name, "spm:size") == 0)
-        spm_request_parse(value, where, spm_xml_line(node), reader->requests, reader->faults);
-    else if (strcmp(name, "spm:profile") == 0)
+    if (is_resource)
+        spm_request_new(&spec, value, "MiB");
+    else if (g_strcmp0(name, "spm:size") == 0)
+        spm_request_read_text(value, &spec);
+    else if (g_strcmp0(name, "spm:profile") == 0)
         *profile = g_steal_pointer(&value);
-    else if (g_str_has_prefix(name, "spm:"))
-        spm_request_fault(reader->faults, where, spm_xml_line(node),
-                          "is unknown; allowed: 'spm:size', 'spm:profile'");
+    else if (name && g_str_has_prefix(name, "spm:"))
+        spm_request_fault(&spec, "is unknown; allowed: 'spm:size', 'spm:profile'");
 }
 
 /* <flavor> of Nova: its extra specs, which Nova 32 and newer write, or else its name. A resource is what
  * placement booked, so it is the request, or equal to it. */
 static void
-spm_request_read_nova(xmlNodePtr node, const SpmRequestReader *reader)
+spm_request_read_nova(xmlNodePtr node, SpmRequestReader *reader)
 {
     g_autoptr(GPtrArray) booked = g_ptr_array_new_with_free_func(spm_request_free);
     g_autofree char *profile = NULL;
@@ -273,15 +271,14 @@ spm_request_read_nova(xmlNodePtr node, const SpmRequestReader *reader)
     if (!reader->requests->len)
         g_ptr_array_extend_and_steal(reader->requests, g_steal_pointer(&booked));
     else if (booked->len && spm_request_total(reader->requests) != spm_request_total(booked))
-        spm_request_fault(reader->faults, reader->where, spm_xml_line(specs),
+        spm_request_fault(reader,
                           "has extra specs 'spm:size' for %" G_GUINT64_FORMAT
                           " KiB and 'resources:CUSTOM_SPM_MIB' for %" G_GUINT64_FORMAT
                           " KiB; make them equal, or remove 'spm:size'",
                           spm_request_total(reader->requests), spm_request_total(booked));
     if (profile && !reader->requests->len)
-        spm_request_fault(reader->faults, reader->where, spm_xml_line(specs),
-                          "has the extra spec 'spm:profile', but neither 'spm:size' nor "
-                          "'resources:CUSTOM_SPM_MIB'");
+        spm_request_fault(reader, "has the extra spec 'spm:profile', but neither 'spm:size' nor "
+                                  "'resources:CUSTOM_SPM_MIB'");
     spm_request_default_profile(reader->requests, profile);
     if (!reader->requests->len && reader->faults->len == before)
         spm_request_read_flavor_name(node, reader);
@@ -293,12 +290,12 @@ static const struct {
     const char *namespace;
     const char *path;
     gboolean nova;
-    void (*read)(xmlNodePtr node, const SpmRequestReader *reader);
+    void (*read)(xmlNodePtr node, SpmRequestReader *reader);
 } spm_request_sources[] = {
     { "<requests>", SPM_REQUEST_NAMESPACE, "requests", FALSE, spm_request_read_own },
     { "flavor", "http://openstack.org/xmlns/libvirt/nova/1.1", "instance/flavor", TRUE,
       spm_request_read_nova },
-    { "custom property 'spm'", "http://ovirt.org/vm/1.0", "vm/custom/spm", FALSE, spm_request_read_text },
+    { "custom property 'spm'", "http://ovirt.org/vm/1.0", "vm/custom/spm", FALSE, spm_request_read_property },
 };
 
 static xmlNodePtr
@@ -317,8 +314,9 @@ static GPtrArray *
 spm_request_read_source(xmlNodePtr domain, gsize source, const SpmProfiles *profiles, SpmFaults *faults)
 {
     GPtrArray *requests = g_ptr_array_new_with_free_func(spm_request_free);
-    const SpmRequestReader reader = { spm_request_sources[source].where, profiles, requests, faults };
     xmlNodePtr node = spm_request_find_source(domain, source);
+    SpmRequestReader reader = { spm_request_sources[source].where, node ? spm_xml_line(node) : 0, profiles,
+                                requests, faults };
 
     if (node)
         spm_request_sources[source].read(node, &reader);
@@ -372,22 +370,6 @@ spm_requests_read(xmlNodePtr domain, const SpmProfiles *profiles, SpmFaults *fau
 
 /* ---- storing ---- */
 
-static xmlNodePtr
-spm_request_metadata_ensure(xmlNodePtr domain)
-{
-    xmlNodePtr metadata = spm_xml_first(domain, NULL, "metadata");
-    xmlNodePtr first = xmlFirstElementChild(domain);
-
-    if (metadata)
-        return metadata;
-    metadata = spm_xml_new(domain->doc, NULL, "metadata");
-    if (first)
-        spm_xml_insert_before(first, metadata);
-    else
-        spm_xml_append(domain, metadata);
-    return metadata;
-}
-
 /**
  * spm_requests_store:
  * @domain: a <domain>, whose <requests> are replaced
@@ -397,6 +379,7 @@ void
 spm_requests_store(xmlNodePtr domain, const GPtrArray *requests)
 {
     xmlNodePtr old = spm_request_find_source(domain, 0);
+    xmlNodePtr metadata = spm_xml_first(domain, NULL, "metadata");
     xmlNodePtr node = spm_xml_new(domain->doc, NULL, "requests");
 
     xmlSetNs(node, xmlNewNs(node, BAD_CAST SPM_REQUEST_NAMESPACE, BAD_CAST "spm"));
@@ -410,8 +393,11 @@ spm_requests_store(xmlNodePtr domain, const GPtrArray *requests)
         if (request->cell >= 0)
             spm_xml_set_attr(child, "cell", "%" G_GINT64_FORMAT, request->cell);
     }
-    if (old)
+    if (old) {
         spm_xml_replace(old, node);
-    else
-        spm_xml_append(spm_request_metadata_ensure(domain), node);
+        return;
+    }
+    if (!metadata)
+        spm_xml_append(domain, metadata = spm_xml_new(domain->doc, NULL, "metadata"));
+    spm_xml_append(metadata, node);
 }

@@ -66,7 +66,6 @@ typedef struct {
 
 const SpmProfile *spm_profiles_find(const SpmProfiles *profiles, const char *kind, const char *name);
 void spm_request_free(gpointer data);
-void spm_request_parse(const char *text, const char *where, unsigned int line, GPtrArray *requests,
-                       SpmFaults *faults);
+void spm_request_parse(const char *text, const char *where, GPtrArray *requests, SpmFaults *faults);
 GPtrArray *spm_requests_read(xmlNodePtr domain, const SpmProfiles *profiles, SpmFaults *faults);
 void spm_requests_store(xmlNodePtr domain, const GPtrArray *requests);

@@ -73,7 +73,7 @@ spm_request_other(xmlNodePtr domain)
     g_autoptr(SpmFaults) faults = spm_faults_new();
 
     spm_take_requests(domain);
-    spm_request_parse(OTHER_REQUEST, "", 0, requests, faults);
+    spm_request_parse(OTHER_REQUEST, "", requests, faults);
     spm_requests_store(domain, requests);
 }
 

@@ -34,7 +34,7 @@ spm_cli_expand_store(const SpmCliDocument *document, SpmFaults *faults)
     xmlNodePtr root = xmlDocGetRootElement(document->doc);
 
     for (char **text = spm_cli_expand_options.requests; text && *text; text++)
-        spm_request_parse(*text, "--request", 0, requests, faults);
+        spm_request_parse(*text, "--request", requests, faults);
     if (requests->len && !faults->len && spm_xml_is(root, NULL, "domain"))
         spm_requests_store(root, requests);
     return requests->len;

@@ -60,7 +60,7 @@ spm_profiles_set_requests(gpointer field, const char *value)
     g_autoptr(GPtrArray) requests = g_ptr_array_new_with_free_func(spm_request_free);
     g_autoptr(SpmFaults) faults = spm_faults_new();
 
-    spm_request_parse(value, "", 0, requests, faults);
+    spm_request_parse(value, "", requests, faults);
     return spm_profiles_set_text(field, value) && !faults->len;
 }
 
