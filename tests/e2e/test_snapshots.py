@@ -24,7 +24,6 @@ def guest(daemon: Daemon, stack: Stack) -> Iterator[None]:
         filled.remove(daemon)
 
 
-@pytest.mark.stacks("patched", "native")
 @pytest.mark.parametrize("options", [
     ["internal"], ["external", "--memspec", "{folder}/memory", "--diskspec", "vda,file={folder}/guest.more"]],
     ids=["internal", "external"])
