@@ -125,7 +125,10 @@ find_stock() {
 # find_managers: build a folder with a new distribution, its libvirtd, its emulator and programs that manage a libvirt.
 find_managers() {
     SPM_MANAGERS_ROOT=$("$SPM_ROOT/scripts/build-root" forky managers) || return
-    export SPM_MANAGERS_ROOT
+    SPM_NOVA_COMMON=$("$SPM_ROOT/scripts/fetch-package" forky nova-common)/usr/share/nova-common || return
+    SPM_NOVA_26=$("$SPM_ROOT/scripts/fetch-package" bookworm python3-nova)/usr/lib/python3/dist-packages || return
+    SPM_NOVA_31=$("$SPM_ROOT/scripts/fetch-package" trixie python3-nova)/usr/lib/python3/dist-packages || return
+    export SPM_MANAGERS_ROOT SPM_NOVA_COMMON SPM_NOVA_26 SPM_NOVA_31
 }
 
 # unpack_ansible VERSION DIR: put Ansible's modules for libvirt into DIR. The package has 200 MB of others.
