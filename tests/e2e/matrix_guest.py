@@ -35,8 +35,10 @@ VARIABLES = {
     ("kernel", "forky"): "SPM_GUEST_FORKY",
     ("firmware", "seabios"): "SPM_SEABIOS",
     ("firmware", "ovmf"): "SPM_OVMF",
+    ("firmware", "ovmf-2022.11"): "SPM_OVMF_2022_11",
 }
-FIRMWARE = {"seabios": "SeaBIOS with patches/seabios,", "ovmf": "OVMF"}
+FIRMWARE = {"seabios": "SeaBIOS with patches/seabios,", "ovmf": "OVMF",
+            "ovmf-2022.11": "OVMF 2022.11 with patches/edk2, in SMBIOS"}
 # The one of its own distribution, in the eyes of the libvirtd there.
 STOCK_EMULATOR = Path("/usr/bin/qemu-system-x86_64")
 
