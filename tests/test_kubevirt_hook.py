@@ -89,6 +89,14 @@ def test_a_request_taken_away_takes_its_spm_away():
     assert define(vmi(), left) == define(vmi(), again(define(vmi(), DOMAIN)))
 
 
+def test_the_command_line_of_kubevirt_stays():
+    """It is there in the first call, and gone in the second, which is virt-launcher's doing."""
+    own = "<qemu:commandline>\n\t\t<qemu:arg value=\"-no-user-config\"></qemu:arg>\n\t</qemu:commandline>"
+    for version in "12.8.0", "12.5.0":
+        text = define(vmi(), DOMAIN.replace("<metadata>", f"{own}<metadata>"), SPM_LIBVIRT_VERSION=version)
+        assert command_line(text)[0] == "-no-user-config" and drivers(text) == ["sp-mem"]
+
+
 def test_the_device_of_a_patched_emulator():
     migrating = vmi(spec__evictionStrategy="LiveMigrate")
     assert drivers(define(migrating, DOMAIN, SPM_DEVICE="spm-memory")) == ["spm-memory"]
