@@ -32,7 +32,7 @@ typedef struct {
 
 /* ---- files ---- */
 
-/* A file that does not exist is none that the kernel or libvirt forgot. */
+/* Reports why a path cannot be read. No host has all of them, so one that does not exist is not reported. */
 static void
 spm_host_mind_error(const SpmHostPlace *place, const char *path, const GError *error)
 {
@@ -40,7 +40,7 @@ spm_host_mind_error(const SpmHostPlace *place, const char *path, const GError *e
         spm_faults_add(place->faults, SPM_ERROR_CONFIG, 0, "cannot read %s: %s", path, error->message);
 }
 
-/* The text of a file. NULL when it cannot be read, which is reported unless it does not exist. */
+/* The text of a file, or NULL when it cannot be read. */
 static char *
 spm_host_get(const SpmHostPlace *place, const char *folder, const char *name)
 {
@@ -54,6 +54,7 @@ spm_host_get(const SpmHostPlace *place, const char *folder, const char *name)
     return NULL;
 }
 
+/* Reports what a file has. */
 static void
 spm_host_mind(const SpmHostPlace *place, const char *folder, const char *name, const char *text)
 {
@@ -84,7 +85,7 @@ spm_host_compare_names(gconstpointer one, gconstpointer other)
     return strverscmp(*(const char *const *)one, *(const char *const *)other);
 }
 
-/* The names in @folder that match the whole of @pattern, by their numbers. */
+/* The names in a folder that match the whole of @pattern, by their numbers. */
 static GPtrArray *
 spm_host_list(const SpmHostPlace *place, const char *folder, const char *pattern)
 {
@@ -114,7 +115,7 @@ spm_host_name_number(const char *name)
 
 /* ---- soft-reserved ranges ---- */
 
-/* Who is not root reads zeros for the addresses. */
+/* Only root sees the addresses; others read zeros. */
 static JsonArray *
 spm_host_read_ranges(const SpmHostPlace *place)
 {

@@ -21,7 +21,7 @@ BASES = 4 << 30, (4 << 30) + SIZE
 # By the node: its distance from CPUs, nanoseconds, MiB/s.
 FIGURES = {0: (10, 100, 20000), 1: (17, 50, 400000), 2: (28, 300, 10000)}
 APPEND = "console=ttyS0 panic=-1 no_timer_check nokaslr mitigations=off memhp_default_state=online quiet"
-QEMU, KERNEL, INITRD = "/qemu/bin/qemu-system-x86_64", "/inner/vmlinux", "/inner/initrd"
+QEMU, KERNEL, INITRD, INIT = "/qemu/bin/qemu-system-x86_64", "/inner/vmlinux", "/inner/initrd", "/nested-init"
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -53,6 +53,12 @@ def put_program(root: Path, source: Path, place: str) -> None:
         put(root, Path(library), library)
 
 
+def archive(root: Path) -> bytes:
+    """An initramfs, or more of one: Linux unpacks all that follow each other."""
+    return subprocess.run("find . | cpio --quiet -o -H newc -R 0:0", shell=True, cwd=root, stdout=subprocess.PIPE,
+                          check=True).stdout
+
+
 def make_initrd(folder: Path) -> Path:
     """The test guest's initramfs with what a host has."""
     emulator, files = given("SPM_QEMU"), given("SPM_GUEST")
@@ -61,12 +67,14 @@ def make_initrd(folder: Path) -> Path:
     put_program(root, VIRT_SPM, "/bin/virt-spm")
     for file in (emulator.parent.parent / "share/qemu").iterdir():
         put(root, file, f"/qemu/share/qemu/{file.name}")
-    put(root, files / "initrd", INITRD)
+    initrd = (files / "initrd").read_bytes()
+    put(folder / "inner", Path(__file__).with_name("nested-init"), INIT)
+    (root / "inner").mkdir()
+    (root / INITRD[1:]).write_bytes(initrd + archive(folder / "inner"))
     (root / KERNEL[1:]).write_bytes(uncompressed((files / "vmlinuz").read_bytes()))
-    more = subprocess.run("find . | cpio --quiet -o -H newc -R 0:0", shell=True, cwd=root, stdout=subprocess.PIPE, check=True)
-    shutil.rmtree(root)
     path = folder / "initrd"
-    path.write_bytes((files / "initrd").read_bytes() + more.stdout)
+    path.write_bytes(initrd + archive(root))
+    shutil.rmtree(root)
     return path
 
 
