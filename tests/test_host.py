@@ -29,6 +29,7 @@ def memory(tmp_path):
     memory.access(2, 1, [0, 1], 300000, 140)
     memory.access(10, 0, [1], 500000, 110)
     memory.access(0, 1, [0], 200000, 90)
+    memory.access(1, 1, [0, 1], 200000, 95)
     memory.hugepages(0, 2048, 512, 100)
     memory.hugepages(0, 1048576, 4, 0)
     memory.ranges((BASE, BASE + 64 * GIB - 1), (BASE + 64 * GIB, BASE + 128 * GIB - 1))
@@ -166,10 +167,27 @@ def test_the_domain_is_as_the_host_is(show):
     assert [cell.get("cpus") for cell in domain.iter("cell")] == ["0", "1", None, None]
     found = {(line.tag, line.get("initiator"), line.get("target"), line.get("type")): int(line.get("value"))
              for line in domain.find("cpu/numa/interconnects")}
-    figures = {("0", "0"): (200000, 90), ("0", "2"): (300000, 140), ("1", "2"): (300000, 140), ("1", "3"): (500000, 110)}
+    # QEMU wants a node with CPUs to be its own initiator.
+    figures = {("0", "0"): (200000, 90), ("1", "1"): (200000, 95), ("0", "2"): (300000, 140), ("1", "2"): (300000, 140), ("1", "3"): (500000, 110)}
     assert found == {(tag, *cells, kind): value for cells, (bandwidth, latency) in figures.items()
                      for kind in ("read", "write") for tag, value in (("bandwidth", bandwidth), ("latency", latency))}
     assert {line.get("unit") for line in domain.iter("bandwidth")} == {"MiB"}
+
+
+@pytest.mark.parametrize("value", [0, 1 << 31, 1 << 62])
+def test_a_figure_that_libvirt_would_refuse(value, memory, host, show):
+    memory.access(10, 0, [], 500000, value)
+    assert host()["nodes"][3]["access0"]["read_latency"] == value
+    interconnects = etree.fromstring(show("--xml")).find("cpu/numa/interconnects")
+    assert [line.tag for line in interconnects.iterfind("*[@target='3']")] == ["bandwidth"] * 2
+
+
+@pytest.mark.parametrize("size,align", [(GIB, 3 << 20), (GIB, 512), (GIB, 1 << 50), (1 << 20, 4096), (GIB, 2 * GIB)])
+def test_a_device_that_does_not_suit_a_guest(size, align, memory, show):
+    memory.device("dax0.0", size, 2, align=align)
+    text = show("--xml")
+    validate(text)
+    assert "<!-- not /dev/dax0.0: its size and its alignment do not suit a guest -->" in text
 
 
 def test_the_device_and_cells_fit_into_another_domain(show):
