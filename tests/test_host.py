@@ -168,7 +168,8 @@ def test_the_domain_is_as_the_host_is(show):
     found = {(line.tag, line.get("initiator"), line.get("target"), line.get("type")): int(line.get("value"))
              for line in domain.find("cpu/numa/interconnects")}
     # QEMU wants a node with CPUs to be its own initiator.
-    figures = {("0", "0"): (200000, 90), ("1", "1"): (200000, 95), ("0", "2"): (300000, 140), ("1", "2"): (300000, 140), ("1", "3"): (500000, 110)}
+    figures = {("0", "0"): (200000, 90), ("1", "1"): (200000, 95), ("0", "2"): (300000, 140), ("1", "2"): (300000, 140),
+               ("1", "3"): (500000, 110)}
     assert found == {(tag, *cells, kind): value for cells, (bandwidth, latency) in figures.items()
                      for kind in ("read", "write") for tag, value in (("bandwidth", bandwidth), ("latency", latency))}
     assert {line.get("unit") for line in domain.iter("bandwidth")} == {"MiB"}
