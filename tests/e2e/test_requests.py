@@ -13,6 +13,8 @@ from lxml import etree
 from report import MIB, SOFT_RESERVED
 from stack import Stack
 
+pytestmark = pytest.mark.stacks("patched", "stock")
+
 NAME = "wanting"
 URI = "urn:libvirt-spm:request:1.0"
 NOVA = "http://openstack.org/xmlns/libvirt/nova/1.1"
@@ -142,6 +144,7 @@ def test_what_is_created_and_what_would_be_are_the_same(clean: Daemon, stack: St
     assert sizes(clean.call("dumpxml", NAME)) == [96]
 
 
+@pytest.mark.stacks("patched")  # whose SeaBIOS passes the range on
 def test_the_guest_has_the_memory_and_keeps_it_when_its_manager_defines_it_again(clean: Daemon, stack: Stack) -> None:
     define(clean, domain(clean, stack, OWN))
     with clean.boot(NAME) as guest:
