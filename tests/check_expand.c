@@ -123,7 +123,7 @@ spm_is_same_again(const char *once, const char *other)
 
     /* the metadata goes where it is put back */
     spm_stored_metadata = spm_xml_first(xmlDocGetRootElement(doc), NULL, "metadata");
-    if (!spm_stored_metadata)
+    if (!spm_stored_metadata || !strstr(once, "ua-spm-request"))
         return TRUE;
     moved = spm_expand(once, spm_put_requests_back, &changed, &detail);
     again = spm_expand(other, spm_put_requests_back, &changed, &detail);
