@@ -36,7 +36,8 @@ typedef struct {
     guint64 ram;       /* KiB that are neither in a cell nor in a device */
     guint64 total;     /* KiB of the domain before */
     gboolean changed;
-    GHashTable *empty; /* the cells of what was removed */
+    GHashTable *empty;    /* the cells of what was removed */
+    GHashTable *referred; /* cells to which other elements refer */
 } SpmExpand;
 
 /**
@@ -77,8 +78,8 @@ spm_expand_has_removed(xmlNodePtr domain)
 {
     g_autoptr(GPtrArray) aliases = spm_xml_find_all(domain, "devices/memory/alias");
 
-    for (guint i = 0; i < aliases->len; i++) {
-        g_autofree char *name = spm_xml_attr(g_ptr_array_index(aliases, i), "name");
+    SPM_FOREACH(xmlNode, alias, aliases) {
+        g_autofree char *name = spm_xml_attr(alias, "name");
 
         if (spm_expand_number(name) >= 0)
             return TRUE;
@@ -112,11 +113,13 @@ spm_expand_remove_others(SpmExpand *expand)
     GPtrArray *others = expand->def->others;
     unsigned int slots = expand->def->slots;
 
-    for (guint i = others->len; expand->leftovers && i-- > 0;) {
+    for (guint i = others->len; i-- > 0;) {
         SpmOtherMemoryDef *other = g_ptr_array_index(others, i);
 
-        if (!spm_expand_is_removed(other->alias, TRUE))
+        if (!spm_expand_is_removed(other->alias, expand->leftovers))
             continue;
+        if (other->cell >= 0)
+            g_hash_table_add(expand->empty, GUINT_TO_POINTER((guint)other->cell));
         slots -= slots > 0;
         expand->changed = TRUE;
         spm_xml_remove(other->node);
@@ -127,23 +130,23 @@ spm_expand_remove_others(SpmExpand *expand)
     spm_xml_set_attr(spm_xml_first(expand->def->root, NULL, "maxMemory"), "slots", "%u", slots);
 }
 
-/* TRUE when another element than a memory device refers to that cell. Of a set of cells, the highest counts.
- */
-static gboolean
-spm_expand_is_referred_to(const SpmDomainDef *def, const SpmCellDef *cell)
+/* The cells to which another element than a memory device refers. Of a set of cells, the highest counts. */
+static GHashTable *
+spm_expand_find_referred(const SpmDomainDef *def)
 {
     g_autoptr(GPtrArray) siblings = spm_xml_find_all(def->root, "cpu/numa[1]/cell/distances/sibling");
-    gboolean found = FALSE;
+    GHashTable *cells = g_hash_table_new(NULL, NULL);
 
-    for (guint i = 0; i < siblings->len; i++) {
-        g_autofree char *id = spm_xml_attr(g_ptr_array_index(siblings, i), "id");
+    SPM_FOREACH(xmlNode, sibling, siblings) {
+        g_autofree char *id = spm_xml_attr(sibling, "id");
         guint64 number;
 
-        found |= id && spm_parse_number(id, 10, G_MAXINT, &number) && number == cell->id;
+        if (id && spm_parse_number(id, 10, G_MAXINT, &number) && number < def->cells->len)
+            g_hash_table_add(cells, GUINT_TO_POINTER((guint)number));
     }
     SPM_FOREACH(SpmCellReference, reference, def->references)
-        found |= reference->cell == cell->id;
-    return found;
+        g_hash_table_add(cells, GUINT_TO_POINTER(reference->cell));
+    return cells;
 }
 
 /* TRUE when a memory device is in that cell. */
@@ -171,7 +174,7 @@ spm_expand_remove_cells(SpmExpand *expand)
         const SpmCellDef *last = g_ptr_array_index(cells, cells->len - 1);
 
         if (!last->bare || spm_expand_is_cell_used(expand->def, last->id) ||
-            spm_expand_is_referred_to(expand->def, last) ||
+            g_hash_table_contains(expand->referred, GUINT_TO_POINTER(last->id)) ||
             !(expand->leftovers || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(last->id))))
             return;
         spm_xml_remove(last->node);
@@ -307,7 +310,7 @@ spm_expand_is_kept_cell(const SpmExpand *expand, gint64 id)
 
     return cell && !spm_expand_find_in_cell(expand, id) && !spm_expand_is_cell_used(expand->def, id) &&
            (!cell->bare || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(cell->id)) ||
-            spm_expand_is_referred_to(expand->def, cell));
+            g_hash_table_contains(expand->referred, GUINT_TO_POINTER(cell->id)));
 }
 
 /* Chooses a cell for each request: the one that it names, else one that was kept, else a new one. */
@@ -499,7 +502,10 @@ static void
 spm_expand_run(SpmExpand *expand)
 {
     const SpmDomainDef *def = expand->def;
+    g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL), referred = spm_expand_find_referred(def);
 
+    expand->empty = empty;
+    expand->referred = referred;
     expand->total = spm_domain_def_total(def);
     if (def->cells->len == 0 && def->memory > expand->total) {
         expand->ram = def->memory - expand->total;
@@ -515,6 +521,24 @@ spm_expand_run(SpmExpand *expand)
         spm_expand_set_sizes(expand);
 }
 
+static gboolean
+spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
+{
+    g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
+    g_autoptr(SpmDomainDef) def = NULL;
+    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, NULL, NULL };
+
+    if (faults->len || (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
+        return FALSE;
+    spm_translate_out_doc(domain->doc);
+    if (leftovers)
+        spm_translate_restore_cells(domain);
+    expand.def = def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
+    if (faults->len == 0)
+        spm_expand_run(&expand);
+    return expand.changed;
+}
+
 /**
  * spm_expand_doc:
  * @doc: a document; what is no <domain> is left alone
@@ -528,20 +552,7 @@ spm_expand_run(SpmExpand *expand)
 gboolean
 spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
 {
-    xmlNodePtr domain = xmlDocGetRootElement(doc);
-    g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
-    g_autoptr(SpmDomainDef) def = NULL;
-    g_autoptr(GHashTable) empty = g_hash_table_new(NULL, NULL);
-    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, empty };
+    xmlNodePtr root = xmlDocGetRootElement(doc);
 
-    if (!spm_xml_is(domain, NULL, "domain") || faults->len ||
-        (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
-        return FALSE;
-    spm_translate_out_doc(doc);
-    if (leftovers)
-        spm_translate_restore_cells(domain);
-    expand.def = def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
-    if (faults->len == 0)
-        spm_expand_run(&expand);
-    return expand.changed;
+    return spm_xml_is(root, NULL, "domain") && spm_expand_domain(root, profiles, leftovers, faults);
 }

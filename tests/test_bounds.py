@@ -259,3 +259,32 @@ def test_the_options_of_many_elements(bounded):
     done = bounded("argv", text=text.replace("spm-single", "n" * 4000000))
     assert done.stdout.count('"qom-type":"memory-backend-memfd"') == 256
     assert done.stdout.count('"host-nodes":[0],"policy":"bind"') == 256
+
+
+# Requests
+
+REQUEST = "<spm:request size='2' unit='MiB'/>"
+
+
+def with_requests(requests, text=SINGLE):
+    return text.replace("</domain>", "<metadata><spm:requests xmlns:spm='urn:libvirt-spm:request:1.0'>"
+                                     f"{requests}</spm:requests></metadata></domain>")
+
+
+def test_many_requests(bounded):
+    done = bounded("expand", text=with_requests(REQUEST * 400000))
+    assert "has 400000 requests; it may have at most 256" in done.stderr
+
+
+def test_many_references_to_many_cells(bounded):
+    cells = "".join(f"<cell id='{number}' memory='0'><distances/></cell>" for number in range(2, 120))
+    text = with_requests(REQUEST * 100).replace("</numa>", f"{cells}</numa>", 1)
+    text = text.replace("<distances/>", f"<distances>{'<sibling id=%r/>' % '1' * 600000}</distances>", 1)
+    done = bounded("expand", text=text)
+    assert (done.returncode, done.stdout.count("<alias name='ua-spm-request")) == (0, 100), done.stderr[-500:]
+
+
+def test_many_words_in_a_request(bounded):
+    text = with_requests("").replace("<metadata>", "<metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:spm>"
+                                     + "1," * 1000000 + ";" * 1000000 + "</o:spm></o:custom></o:vm>")
+    assert "faults, which are not shown" in bounded("expand", text=text).stderr

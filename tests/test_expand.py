@@ -100,7 +100,8 @@ def test_a_document_without_a_request_is_untouched(name, expand):
 
 
 def test_other_documents_are_untouched(expand):
-    for text in "<network/>", "<domain  type=\"kvm\" ><name>spm</name></domain  >\n\n", "<domainsnapshot><domain/></domainsnapshot>":
+    request = re.search(" *<metadata>.*</metadata>\n", source("size-zero"), re.S)[0]
+    for text in "<network/>", f"<network>{request}</network>", "<domain  type=\"kvm\" ><name>spm</name></domain  >\n\n", "<domainsnapshot><domain/></domainsnapshot>":
         assert expand(text) == expand(text, "--leftovers") == text
 
 
@@ -209,6 +210,12 @@ def test_leftovers_are_removed_and_made_anew(requests, version, expand, virt_spm
         again = expand(kept(stock), *options, "--leftovers")
         stock_again = virt_spm("translate", "--libvirt-version", version, "-", text=again).stdout
         assert stock_again == stock
+
+
+def test_a_carrier_that_lost_its_override_is_made_anew(expand, virt_spm):
+    """Its alias says whose it is."""
+    stock = virt_spm("translate", "-", text=expand(PLAIN, "--request", "2MiB")).stdout
+    assert virt_spm("translate", "-", text=expand(kept(stock))).stdout == stock
 
 
 def test_leftovers_go_with_the_request(expand, virt_spm):
