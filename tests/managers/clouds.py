@@ -2,6 +2,7 @@
 """Hosts with a libvirtd each, and a cloud in which Nova manages them. inside/ has what runs in the root folder."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -36,8 +37,8 @@ class Kind:
 
     device: str = "spm-memory"
     plugin: bool = True
-    settings: str = ""
     profiles: str = ""
+    device_size: int = 0  # MiB, of the only device of the pool "few"
 
 
 class Hosts:
@@ -64,9 +65,14 @@ class Hosts:
 
     def _start(self, name: str, kind: Kind, stack: ExitStack) -> None:
         programs = EMULATOR if kind.device == "spm-memory" else None
-        daemon = Daemon(replace(self.stack, device=kind.device, programs=programs), plugin=kind.plugin, settings=kind.settings)
+        daemon = Daemon(replace(self.stack, device=kind.device, programs=programs), plugin=kind.plugin)
         with open(daemon.folder / "etc/qemu.conf", "a", encoding="ascii") as settings:
             settings.write(SHARED)
+        if kind.device_size:
+            device = daemon.folder / "device"
+            device.touch()
+            os.truncate(device, kind.device_size << 20)
+            (daemon.folder / "etc/spm.conf").write_text(f"[pool few]\npaths={device}\n")
         profiles = daemon.folder / "etc/spm.d"
         profiles.mkdir()
         (profiles / "test.conf").write_text(kind.profiles)

@@ -18,8 +18,8 @@ GUIDE = "docs/managers.rst"
 MIB = 1 << 20
 ALIAS = "ua-spm-request0"
 KINDS = {
-    "alpha": Kind(profiles="[profile hbm]\naccess=shared\n"),
-    "beta": Kind(),
+    "alpha": Kind(profiles="[profile hbm]\naccess=shared\n[profile few]\n"),
+    "beta": Kind(profiles="[profile few]\npool=few\n", device_size=128),
     "gamma": Kind("sp-mem"),
     "bare": Kind("sp-mem", plugin=False),
 }
@@ -233,6 +233,17 @@ def test_a_request_that_no_host_can_meet_fails(outcome):
     record = outcome.record("no such profile")
     assert (record["status"], record["booked"]) == ("ERROR", {})
     assert "a request for SPM has the profile 'cxl', which this host does not have" in record["fault"]["message"]
+
+
+@pytest.mark.scenario("Limits")
+def test_a_host_without_room_is_passed_over(outcome):
+    """The host's only device is the first server's."""
+    first, second = outcome.record("pool"), outcome.record("empty pool")
+    assert [(record["status"], record["host"]) for record in (first, second)] == [("ACTIVE", "beta"), ("ACTIVE", "alpha")]
+    assert [devices(record) for record in (first, second)] == [[("spm-memory", 128, 1)]] * 2
+    assert first["reasons"] == []
+    assert any("pool 'few' has no free device" in reason for reason in second["reasons"])
+    assert [record["booked"] for record in (first, second)] == [{"beta": 128}, {"alpha": 128}]
 
 
 @pytest.mark.scenario("Guide")

@@ -186,7 +186,7 @@ class Cloud(integrated_helpers._IntegratedTestBase):
 
     def reasons(self, since=0):
         """Why the module refused a domain, from Nova's log."""
-        return re.findall(r"a request for SPM .*", self.stdlog.logger.output[since:])
+        return re.findall(r"(?:a request for SPM|pool ').*", self.stdlog.logger.output[since:])
 
     def left(self, server):
         """Which hosts have the domain of a server, and where it has booked SPM."""

@@ -141,12 +141,18 @@ class Limits(Cloud):
         self.order.append("gamma")
         self.try_to_boot("profile", self.flavor(128, **{"spm:profile": "hbm"}))
         self.try_to_boot("no such profile", self.flavor(128, **{"spm:profile": "cxl"}), "ERROR")
+        few = self.flavor(128, **{"spm:profile": "few"})
+        first = self.try_to_boot("pool", few, keep=True)
+        self.try_to_boot("empty pool", few)
+        self.delete(first)
 
-    def try_to_boot(self, name, flavor, status="ACTIVE"):
+    def try_to_boot(self, name, flavor, status="ACTIVE", keep=False):
         before = len(self.stdlog.logger.output)
         server = self.boot(flavor, status=status)
         self.record(name, server, reasons=self.reasons(before))
-        self.delete(server)
+        if not keep:
+            self.delete(server)
+        return server
 
 
 class Guide(Cloud):
