@@ -164,6 +164,18 @@ def test_the_reason_is_in_the_containers_log(tmp_path):
     assert "'lots'" in log.read_text()
 
 
+@pytest.mark.parametrize("vmi_text, domain, path, message", [
+    ("{", DOMAIN, "/usr/bin:/bin", "onDefineDomain: Expecting property name"),
+    (json.dumps(vmi(spec__domain__devices={})), "<domain", "/usr/bin:/bin", "onDefineDomain: unclosed token"),
+    (json.dumps(vmi()), DOMAIN, "/nonexistent", "onDefineDomain: [Errno 2] No such file or directory: 'virt-spm'"),
+])
+def test_what_cannot_be_done_is_said(vmi_text, domain, path, message):
+    done = subprocess.run([kubevirt.SIDECAR, "--vmi", vmi_text, "--domain", domain], env={"PATH": path}, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(message)
+
+
 def test_the_containerfile_copies_what_is_there():
     text = (FOLDER / "Containerfile").read_text()
     sources = re.findall(r"^COPY (?!--from)(\S+) ", text, re.M)
