@@ -656,6 +656,8 @@ spm_translate_sources(xmlNodePtr domain)
             continue;
         source = g_new0(SpmSource, 1);
         source->alias = spm_xml_attr(spm_xml_first(memory, NULL, "alias"), "name");
+        if (!source->alias)
+            source->alias = spm_xml_attr(memory, "model");
         source->path = g_steal_pointer(&path);
         source->spm =
             spm_memory_node_is_spm(memory) || spm_translate_find_carrier_override(memory, overrides, &device);

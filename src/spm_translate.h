@@ -7,7 +7,7 @@
 
 /**
  * SpmSource:
- * @alias: (nullable): of the memory device
+ * @alias: of the memory device, or its model if libvirt has not given it an alias yet
  * @path: the file or device of the host that is its memory
  * @size: of the memory device, in KiB
  * @spm: TRUE: it is a carrier, or an spm element of a libvirt that knows them

@@ -140,6 +140,14 @@ def test_memory_that_is_not_spm_counts(first, second, host):
         "prepare: 1", conflict(device, "b", device, "a"), "prepare: -1"]
 
 
+def test_memory_without_an_alias_is_called_by_its_model(host):
+    """libvirt gives aliases after it has called the hook."""
+    device = host.device("device", 0)
+    unnamed = plain(device).replace("<alias name='ua-spm0'/>", "")
+    assert host.run(*host.domain("a", with_path(device)), *host.domain("b", unnamed))[1] == conflict(
+        device, "b", device, "a").replace("'ua-spm0' of domain 'b'", "'nvdimm' of domain 'b'")
+
+
 def test_memory_that_a_native_libvirt_carries_itself(host):
     device = host.device("device", 0)
     native = plain(device).replace("'nvdimm'", "'spm'")
