@@ -23,7 +23,7 @@ KINDS = {
     "gamma": Kind("sp-mem"),
     "bare": Kind("sp-mem", plugin=False),
 }
-SCENARIOS = {"Life": ["alpha"], "Moves": ["alpha", "beta"], "SpMem": ["gamma"], "Limits": [*KINDS], "Guide": ["alpha"]}
+SCENARIOS = {"Life": ["alpha"], "Moves": ["alpha", "beta"], "Numa": ["alpha", "beta"], "SpMem": ["gamma"], "Limits": [*KINDS], "Guide": ["alpha"]}
 LIFE = [
     # after the action: Nova's status, the SPM of the running emulator and the SPM that is booked
     ("boot", "ACTIVE", 128, 128),
@@ -178,6 +178,16 @@ def test_a_host_that_failed_keeps_its_booking_until_it_is_back(outcome):
 def test_live_migration_is_not_noticed_in_the_guest(outcome):
     before, after = (of_spm(outcome.record(action)["report"]) for action in ("boot", "live migration"))
     assert before and before == after
+
+
+@pytest.mark.scenario("Numa")
+@pytest.mark.parametrize("action, host", [("boot", "alpha"), ("live migration", "beta"), ("hard reboot", "beta")])
+def test_an_action_keeps_spm_beside_a_numa_topology(action, host, outcome):
+    record = outcome.record(action)
+    assert (record["status"], record["host"], devices(record)) == ("ACTIVE", host, [("spm-memory", 128, 1)])
+    domain = etree.fromstring(record["inactive"])
+    assert [int(cell.get("memory")) // 1024 for cell in domain.findall("cpu/numa/cell")] == [256, 0]
+    assert [node.get("cellid") for node in domain.findall("numatune/memnode")] == ["0"]
 
 
 @pytest.mark.scenario("SpMem")

@@ -105,6 +105,21 @@ class Moves(Cloud):
         self.settle(server, "SHUTOFF")
 
 
+class Numa(Cloud):
+    """With a NUMA topology, of which Nova writes the cells and where the host has them."""
+
+    def test_it(self):
+        self.host("alpha")
+        self.host("beta")
+        server = self.boot(self.flavor(128, **{"hw:numa_nodes": "1"}), host="alpha")
+        self.record("boot", server)
+        self.live_migrate(server, "beta")
+        self.record("live migration", server)
+        self.act(server, "reboot", type="HARD")
+        self.record("hard reboot", server)
+        self.delete(server)
+
+
 class Limits(Cloud):
     """What the scheduler and the hosts refuse. The scheduler prefers the first host that is started."""
 
