@@ -249,10 +249,10 @@ spm_request_read_extra_spec(xmlNodePtr node, GPtrArray *booked, char **profile,
         spm_request_new(&spec, value, "MiB");
     else if (g_strcmp0(name, "spm:size") == 0)
         spm_request_read_text(value, &spec);
-    else if (g_strcmp0(name, "spm:profile") == 0)
+    else if (g_strcmp0(name, "spm:profile") == 0 && !*profile)
         *profile = g_steal_pointer(&value);
     else if (name && g_str_has_prefix(name, "spm:"))
-        spm_request_fault(&spec, "is unknown; allowed: 'spm:size', 'spm:profile'");
+        spm_request_fault(&spec, "is unknown or given twice; allowed: 'spm:size', 'spm:profile'");
 }
 
 /* <flavor> of Nova: its extra specs, which Nova 32 and newer write, or else its name. A resource is what

@@ -92,6 +92,20 @@ spm_is_clean(const char *text)
     return def->memory == 0 || def->memory == spm_domain_def_total(def);
 }
 
+/* TRUE when the last cell is a request's. Otherwise its cells cannot be removed, and it keeps them. */
+static gboolean
+spm_has_last_cell(xmlDocPtr doc)
+{
+    g_autoptr(SpmFaults) faults = spm_faults_new();
+    g_autoptr(SpmDomainDef) def = spm_domain_def_parse(xmlDocGetRootElement(doc), &spm_qemu_limits, faults);
+    gboolean found = FALSE;
+
+    SPM_FOREACH(SpmMemoryDef, spm, def->spms)
+        found |=
+            spm->cell + 1 == def->cells->len && spm->alias && g_str_has_prefix(spm->alias, "ua-spm-request");
+    return found;
+}
+
 /* What the metadata of @text puts into @other again. @data is the metadata's copy. */
 static xmlNodePtr spm_stored_metadata;
 
@@ -123,7 +137,7 @@ spm_is_same_again(const char *once, const char *other)
 
     /* the metadata goes where it is put back */
     spm_stored_metadata = spm_xml_first(xmlDocGetRootElement(doc), NULL, "metadata");
-    if (!spm_stored_metadata || !strstr(once, "ua-spm-request"))
+    if (!spm_stored_metadata || !spm_has_last_cell(doc))
         return TRUE;
     moved = spm_expand(once, spm_put_requests_back, &changed, &detail);
     again = spm_expand(other, spm_put_requests_back, &changed, &detail);
