@@ -193,11 +193,13 @@ def test_nothing_gives_a_daemon_the_module(host, examine):
         "systemctl daemon-reload", "systemctl restart libvirtd"]
 
 
-@pytest.mark.parametrize("text,problem", [("[spm]\ndevice=dimm\n", "invalid device 'dimm'; expected"),
-                                          ("[spm]\ncolour=red\n", "unknown setting 'colour'")])
+@pytest.mark.parametrize("file,text,problem", [
+    ("spm.conf", "[spm]\ndevice=dimm\n", "invalid device 'dimm'; expected"),
+    ("spm.conf", "[spm]\ncolour=red\n", "unknown setting 'colour'"),
+    ("spm.d/a.conf", "[profile hbm]\nnodemask=all\n", "[profile hbm]: invalid nodemask 'all'; expected")])
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user has settings of his own")
-def test_wrong_settings(text, problem, host, examine):
-    host.write(f"{SYSCONFDIR}/libvirt/spm.conf", text)
+def test_wrong_settings(file, text, problem, host, examine):
+    host.write(f"{SYSCONFDIR}/libvirt/{file}", text)
     status, report = examine()
     (found, advice), = steps(report)
     assert status == 3 and problem in found and "correct the file and restart the daemon" in advice

@@ -18,6 +18,7 @@
 #include "host/spm_file.h"
 #include "host/spm_firmware.h"
 #include "host/spm_probe.h"
+#include "host/spm_profiles.h"
 #include "host/spm_stored.h"
 
 /* ---- libvirt ---- */
@@ -62,10 +63,12 @@ static void
 spm_doctor_examine_settings(SpmExam *exam)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
-    g_autofree char *name = spm_settings_path();
-    g_autofree char *path = spm_exam_path(exam, name);
+    g_autofree char *name = spm_settings_path(), *folder_name = spm_profiles_path();
+    g_autofree char *path = spm_exam_path(exam, name), *folder = spm_exam_path(exam, folder_name);
+    g_auto(SpmProfiles) profiles = { 0 };
 
     spm_settings_load(path, &exam->settings, faults);
+    spm_profiles_load(folder, &profiles, faults);
     SPM_FOREACH(const SpmFault, fault, faults->list)
         spm_exam_report(exam, SPM_PROBLEM, "%s", fault->message);
     if (faults->len)
