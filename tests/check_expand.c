@@ -89,7 +89,7 @@ spm_is_clean(const char *text)
         if (spm->alias && g_str_has_prefix(spm->alias, "ua-spm-request"))
             return FALSE;
     }
-    return def->memory == 0 || def->memory == spm_domain_def_total(def);
+    return def->memory == 0 || def->cells->len == 0 || def->memory == spm_domain_def_total(def);
 }
 
 /* TRUE when the last cell is a request's. Otherwise its cells cannot be removed, and it keeps them. */
