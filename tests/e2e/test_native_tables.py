@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from argv import Argv
@@ -34,7 +35,6 @@ ROWS = [Row("10.0", "seabios", ("q35", "pc")[number % 2], layout, ("ram", "memfd
 WITH_PATH = Row("10.0", "seabios", "q35", "single", "file", "bookworm")
 NVDIMM = "nvdimm=on"
 SIDES = ("native", "module")
-UUID = "<uuid>5b0f1d3e-9a66-4c7c-8f0b-0000000000a4</uuid>"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def in_order(value: str) -> str:
 
 def boot(daemon: Daemon, row: Row, side: str) -> Seen:
     guest = RowGuest(daemon, row, f"{row.layout}-{row.backend}")
-    guest.xml = guest.xml.replace("</name>", f"</name>{UUID}", 1)
+    guest.xml = guest.xml.replace("</name>", f"</name><uuid>{uuid5(NAMESPACE_URL, str(row))}</uuid>", 1)
     if side == "native":
         more = SLOTS + len(layout_of(row.layout).spms)
         guest.xml = guest.xml.replace(f"<maxMemory slots='{SLOTS}'", f"<maxMemory slots='{more}'")
