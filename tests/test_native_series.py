@@ -31,8 +31,11 @@ NATIVE_TAKES = {
     "unknown-target-child-invalid": ONE_FOR_ALL_MODELS,
     "uuid-child-invalid": ONE_FOR_ALL_MODELS,
 }
+POOLS = "libvirt knows no pools"
 NATIVE_REFUSES = {
     "spm-base-spelling": "libvirt's schema wants 0x before a hexadecimal number; its parser does not",
+    "spm-pool": POOLS,
+    "spm-pool-alignsize": POOLS,
     "spm-units": "libvirt's schema wants units in capitals; its parser does not",
 }
 
