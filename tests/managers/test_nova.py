@@ -23,7 +23,7 @@ KINDS = {
     "gamma": Kind("sp-mem"),
     "bare": Kind("sp-mem", plugin=False),
 }
-SCENARIOS = {"Life": ["alpha"], "Moves": ["alpha", "beta"], "Numa": ["alpha", "beta"], "SpMem": ["gamma"], "Limits": [*KINDS], "Guide": ["alpha"]}
+SCENARIOS = {"Life": ["alpha"], "Moves": ["alpha", "beta"], "Rare": ["alpha"], "Numa": ["alpha", "beta"], "SpMem": ["gamma"], "Limits": [*KINDS], "Guide": ["alpha"]}
 LIFE = [
     # after the action: Nova's status, the SPM of the running emulator and the SPM that is booked
     ("boot", "ACTIVE", 128, 128),
@@ -149,6 +149,21 @@ def test_all_cpus_and_the_flavors_memory_are_of_cell_0(outcome):
 def test_the_guest_finds_its_spm(outcome):
     entry, = of_spm(outcome.record("boot")["report"])
     assert entry.end - entry.start == 128 * MIB
+
+
+@pytest.mark.scenario("Rare")
+@pytest.mark.parametrize("action, status", [("pause", "PAUSED"), ("unpause", "ACTIVE"), ("rescue", "RESCUE"),
+                                            ("unrescue", "ACTIVE"), ("unshelve", "ACTIVE")])
+def test_a_rare_action_keeps_spm(action, status, outcome):
+    record = outcome.record(action)
+    assert (record["status"], devices(record), record["booked"]) == (status, [("spm-memory", 128, 1)], {"alpha": 128})
+    assert declared(record["xml"]) == declared(record["inactive"]) == [("spm", ALIAS, 128)]
+
+
+@pytest.mark.scenario("Rare")
+def test_a_shelved_server_books_nothing(outcome):
+    record = outcome.record("shelve")
+    assert (record["status"], record["booked"], "devices" in record) == ("SHELVED_OFFLOADED", {}, False)
 
 
 @pytest.mark.scenario("Moves")

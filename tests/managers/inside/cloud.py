@@ -72,18 +72,18 @@ class Cloud(integrated_helpers._IntegratedTestBase):
         for name, function in {
                 "driver.LibvirtDriver._uri": staticmethod(lambda: uri(CONF.host)),
                 "driver.LibvirtDriver.plug_vifs": lambda *a, **k: None,
-                "driver.LibvirtDriver._create_image": lambda _driver, _context, instance, *a, **k: self.create_image(instance),
+                "driver.LibvirtDriver._create_image": lambda _driver, _context, instance, *a, suffix="", **k: self.create_image(instance, suffix),
                 "volume.volume.LibvirtFakeVolumeDriver.get_config": lambda _driver, *a: self.volume(*a)}.items():
             self.useFixture(fixtures.MonkeyPatch(f"nova.virt.libvirt.{name}", function))
 
-    def create_image(self, instance):
+    def create_image(self, instance, suffix):
         """The disk is empty, and the kernel is our guest's."""
         folder = self.instances / instance.uuid
         folder.mkdir(exist_ok=True)
-        with open(folder / "disk", "ab") as disk:
+        with open(folder / f"disk{suffix}", "ab") as disk:
             disk.truncate(DISK_SIZE)
         for name in "kernel", "ramdisk":
-            shutil.copyfile(SETTINGS[name], folder / name)
+            shutil.copyfile(SETTINGS[name], folder / f"{name}{suffix}")
         return False, False
 
     def volume(self, connection_info, disk_info):

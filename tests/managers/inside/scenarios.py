@@ -54,6 +54,19 @@ class Life(Cloud):
             self.settle(server)
 
 
+class Rare(Cloud):
+    """Actions that are not of every day."""
+
+    def test_it(self):
+        self.host("alpha")
+        server = self.boot(self.flavor(128))
+        for action, status in (("pause", "PAUSED"), ("unpause", "ACTIVE"), ("rescue", "RESCUE"), ("unrescue", "ACTIVE"),
+                               ("shelve", "SHELVED_OFFLOADED"), ("unshelve", "ACTIVE")):
+            self.act(server, action, status)
+            self.record(action, server)
+        self.delete(server)
+
+
 class SpMem(Cloud):
     """With QEMU's own device, whose contents cannot be saved."""
 
