@@ -92,18 +92,24 @@ spm_is_clean(const char *text)
     return def->memory == 0 || def->cells->len == 0 || def->memory == spm_domain_def_total(def);
 }
 
-/* TRUE when the last cell is a request's. Otherwise its cells cannot be removed, and it keeps them. */
+/* TRUE when the last cells are those of requests alone. Otherwise some of them cannot be removed, and
+ * requests keep them. */
 static gboolean
-spm_has_last_cell(xmlDocPtr doc)
+spm_has_last_cells(xmlDocPtr doc)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(SpmDomainDef) def = spm_domain_def_parse(xmlDocGetRootElement(doc), &spm_qemu_limits, faults);
-    gboolean found = FALSE;
+    guint lowest = G_MAXUINT, highest = 0, other = 0;
 
-    SPM_FOREACH(SpmMemoryDef, spm, def->spms)
-        found |=
-            spm->cell + 1 == def->cells->len && spm->alias && g_str_has_prefix(spm->alias, "ua-spm-request");
-    return found;
+    SPM_FOREACH(SpmMemoryDef, spm, def->spms) {
+        if (!spm->alias || !g_str_has_prefix(spm->alias, "ua-spm-request")) {
+            other = MAX(other, spm->cell);
+            continue;
+        }
+        lowest = MIN(lowest, spm->cell);
+        highest = MAX(highest, spm->cell);
+    }
+    return lowest <= highest && highest + 1 == def->cells->len && other < lowest;
 }
 
 /* What the metadata of @text puts into @other again. @data is the metadata's copy. */
@@ -137,7 +143,7 @@ spm_is_same_again(const char *once, const char *other)
 
     /* the metadata goes where it is put back */
     spm_stored_metadata = spm_xml_first(xmlDocGetRootElement(doc), NULL, "metadata");
-    if (!spm_stored_metadata || !spm_has_last_cell(doc))
+    if (!spm_stored_metadata || !spm_has_last_cells(doc))
         return TRUE;
     moved = spm_expand(once, spm_put_requests_back, &changed, &detail);
     again = spm_expand(other, spm_put_requests_back, &changed, &detail);
