@@ -135,6 +135,15 @@ def test_a_passed_through_pci_device_keeps_a_vmi_from_migrating(alias, refused):
     assert done.returncode == refused, done.stderr
 
 
+def test_the_profiles_are_those_of_the_image(tmp_path):
+    """The sidecar is not root, and virt-spm has other profiles for other users by default."""
+    (tmp_path / "virt-spm").write_text('#!/bin/sh\necho "$*" >&2\nexit 1\n')
+    (tmp_path / "virt-spm").chmod(0o755)
+    done = run_sidecar(vmi(), DOMAIN, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert "--profiles /etc/libvirt/spm.d " in done.stderr
+    assert "COPY hooks/kubevirt/spm.d/ /etc/libvirt/spm.d/\n" in (FOLDER / "Containerfile").read_text()
+
+
 def test_memory_hotplug_is_refused():
     memory = {"guest": "1Gi", "maxGuest": "4Gi"}
     done = run_sidecar(vmi(spec__domain__memory=memory), DOMAIN, SPM_DEVICE="spm-memory")

@@ -61,6 +61,15 @@ def test_the_result_is_what_the_module_makes_of_the_property(vdsm, virt_spm):
     assert virt_spm("validate", "-", text=text).returncode == 0
 
 
+def test_the_profiles_are_those_of_the_host(vdsm, tmp_path_factory):
+    """VDSM is not root, and virt-spm has other profiles for other users by default."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "virt-spm").write_text('#!/bin/sh\necho "$*"\n')
+    (folder / "virt-spm").chmod(0o755)
+    _, text = vdsm(domain(spm="512MiB"), path=f"{folder}:/usr/bin:/bin", spm="512MiB")
+    assert text.startswith("expand --profiles /etc/libvirt/spm.d /")
+
+
 def test_the_hook_may_run_twice(vdsm):
     _, text = vdsm(domain(spm="512MiB"), spm="512MiB")
     assert len(memory(text)) == 1
