@@ -28,7 +28,7 @@ spm_request_free(gpointer data)
     SpmRequest *request = data;
 
     if (request)
-        g_free(request->profile);
+        g_clear_pointer(&request->profile, g_ref_string_release);
     g_free(request);
 }
 
@@ -71,8 +71,8 @@ spm_request_set(SpmRequest *request, const char *name, const char *value, const 
     guint64 cell = 0;
 
     if (strcmp(name, "profile") == 0) {
-        g_free(request->profile);
-        request->profile = g_strdup(value);
+        g_clear_pointer(&request->profile, g_ref_string_release);
+        request->profile = g_ref_string_new(value);
         return TRUE;
     }
     request->named = strcmp(name, "cell") == 0;
@@ -183,14 +183,17 @@ spm_request_read_property(xmlNodePtr node, SpmRequestReader *reader)
     spm_request_read_text(text, reader);
 }
 
-/* The profile of all requests that name none. */
+/* The profile of all requests that name none. They share it: both may be as large as a document. */
 static void
 spm_request_default_profile(const GPtrArray *requests, const char *profile)
 {
+    char *shared = g_ref_string_new(profile ? profile : "");
+
     SPM_FOREACH(SpmRequest, request, requests) {
-        if (!request->profile)
-            request->profile = g_strdup(profile);
+        if (profile && !request->profile)
+            request->profile = g_ref_string_acquire(shared);
     }
+    g_ref_string_release(shared);
 }
 
 static guint64

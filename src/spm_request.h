@@ -12,7 +12,7 @@
 /**
  * SpmRequest:
  * @size: in KiB
- * @profile: (nullable): the name of a profile; NULL: the profile "default", if there is one
+ * @profile: (nullable): the name of a profile, a GRefString; NULL: the profile "default", if there is one
  * @named: TRUE: it names its cell
  * @cell: the guest's NUMA cell; -1: expansion chooses it
  * @line: of the document, 0: none

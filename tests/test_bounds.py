@@ -288,3 +288,14 @@ def test_many_words_in_a_request(bounded):
     text = with_requests("").replace("<metadata>", "<metadata><o:vm xmlns:o='http://ovirt.org/vm/1.0'><o:custom><o:spm>"
                                      + "1," * 1000000 + ";" * 1000000 + "</o:spm></o:custom></o:vm>")
     assert "faults, which are not shown" in bounded("expand", text=text).stderr
+
+
+def with_extra_specs(**specs):
+    text = "".join(f"<n:extraSpec name='spm:{name}'>{value}</n:extraSpec>" for name, value in specs.items())
+    return with_requests("").replace("<metadata>", "<metadata><n:instance xmlns:n='http://openstack.org/xmlns/libvirt/nova/1.1'>"
+                                     f"<n:flavor><n:extraSpecs>{text}</n:extraSpecs></n:flavor></n:instance>")
+
+
+def test_many_requests_of_one_long_profile(bounded):
+    done = bounded("expand", text=with_extra_specs(size=";".join(["2MiB"] * 200000), profile="p" * 2000000))
+    assert "has 200000 requests; it may have at most 256" in done.stderr
