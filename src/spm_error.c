@@ -126,8 +126,10 @@ spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const
     if (faults->len++ >= SPM_FAULTS_KEPT)
         return;
     message = g_string_new(NULL);
-    if (element)
-        g_string_append_printf(message, "%s ", element);
+    if (element) {
+        spm_error_append_text(message, element, SPM_TEXT_CHARACTERS);
+        g_string_append_c(message, ' ');
+    }
     va_copy(copy, args);
     spm_error_append_message(message, format, &copy);
     va_end(copy);

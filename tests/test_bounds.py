@@ -299,3 +299,9 @@ def with_extra_specs(**specs):
 def test_many_requests_of_one_long_profile(bounded):
     done = bounded("expand", text=with_extra_specs(size=";".join(["2MiB"] * 200000), profile="p" * 2000000))
     assert "has 200000 requests; it may have at most 256" in done.stderr
+
+
+def test_the_name_of_an_extra_spec_is_cut_and_in_one_line(bounded):
+    done = bounded("expand", text=with_extra_specs(**{"a&#10;b" + "c" * 1000000: 1}))
+    assert "extra spec 'spm:a?bccc" in done.stderr and done.stderr.endswith("ccc... is unknown; allowed: 'spm:size', 'spm:profile'\n")
+    assert len(done.stderr) < 1000
