@@ -341,7 +341,12 @@ spm_expand_find_profile(const SpmExpand *expand, const SpmRequest *request)
     const SpmProfile *profile =
         spm_profiles_find(expand->profiles, SPM_PROFILE, request->profile ? request->profile : "default");
 
-    if (!profile && request->profile)
+    if (!profile && expand->profiles->incomplete)
+        spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
+                       "a request for SPM may have its profile in a file in %s that cannot be read; correct "
+                       "the file",
+                       expand->profiles->folder);
+    else if (!profile && request->profile)
         spm_faults_add(expand->faults, SPM_ERROR_CONFIG, request->line,
                        "a request for SPM has the profile '%s', which this host does not have; add "
                        "[profile %s] to a file in %s, or use another host",

@@ -57,11 +57,13 @@ typedef struct {
  * @folder: where they were read
  * @groups: of SpmProfile, by the whole names of their groups
  * @has_flavors: TRUE: some are flavors
+ * @incomplete: TRUE: a file could not be read, which may have had any of them
  */
 typedef struct {
     char *folder;
     GHashTable *groups;
     gboolean has_flavors;
+    gboolean incomplete;
 } SpmProfiles;
 
 const SpmProfile *spm_profiles_find(const SpmProfiles *profiles, const char *kind, const char *name);

@@ -186,6 +186,14 @@ def test_a_profile_after_many_mistakes_is_refused_as_well(virt_spm, tmp_path):
     assert done.returncode == 1 and "has a profile of this host that is wrong: it has a mistake" in done.stderr
 
 
+@pytest.mark.parametrize("request_text", ["2MiB", "2MiB,profile=b"])
+def test_a_file_that_cannot_be_read_may_have_the_profile(request_text, virt_spm, tmp_path):
+    (tmp_path / "a.conf").write_text("[profile default]\nnodemask=1\nnonsense\n")
+    done = virt_spm("expand", "--profiles", tmp_path, "--request", request_text, "-", text=PLAIN)
+    assert done.returncode == 1
+    assert f"-: a request for SPM may have its profile in a file in {tmp_path} that cannot be read; " in done.stderr
+
+
 def test_only_regular_files_are_read(virt_spm, tmp_path):
     (tmp_path / "a.conf").mkdir()
     (tmp_path / "b.conf").symlink_to("/dev/zero")

@@ -2,7 +2,8 @@
 /* The administrator's profiles: the files in spm.d, next to spm.conf.
  *
  * A mistake in a profile must not weaken it: a request for SPM from one host node would get it from any. So a
- * profile with a mistake is kept with the mistake, and a request for it is refused. */
+ * profile with a mistake is kept with the mistake, and a request for it is refused. A file that cannot be
+ * read may have any profile, so a request that finds none is refused then. */
 
 #include "host/spm_profiles.h"
 
@@ -167,6 +168,7 @@ spm_profiles_read_file(const char *path, SpmProfiles *profiles, SpmFaults *fault
 
     if (!bytes || !g_key_file_load_from_bytes(file, bytes, G_KEY_FILE_NONE, &error)) {
         spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", path, error->message);
+        profiles->incomplete = TRUE;
         return;
     }
     groups = g_key_file_get_groups(file, NULL);
@@ -221,7 +223,8 @@ spm_profiles_load(const char *folder, SpmProfiles *profiles, SpmFaults *faults)
 
     profiles->folder = g_strdup(folder);
     profiles->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_profiles_free);
-    if (!dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    profiles->incomplete = !dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    if (profiles->incomplete)
         spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", folder, error->message);
     while (dir && (name = g_dir_read_name(dir))) {
         if (g_str_has_suffix(name, ".conf"))
