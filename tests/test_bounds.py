@@ -303,5 +303,5 @@ def test_many_requests_of_one_long_profile(bounded):
 
 def test_the_name_of_an_extra_spec_is_cut_and_in_one_line(bounded):
     done = bounded("expand", text=with_extra_specs(**{"a&#10;b" + "c" * 1000000: 1}))
-    assert "extra spec 'spm:a?bccc" in done.stderr and done.stderr.endswith("ccc... is unknown; allowed: 'spm:size', 'spm:profile'\n")
+    assert "extra spec 'spm:a?bccc" in done.stderr and "ccc... is unknown" in done.stderr
     assert len(done.stderr) < 1000
