@@ -153,8 +153,8 @@ spm_xml_encoding_hides(const char *text)
  * spm_xml_hides_words:
  * @text: a document
  *
- * Returns: TRUE when its values may hold words of ASCII letters, digits and hyphens that are not found in
- *   @text itself: written with character references, or in an encoding of its own
+ * Returns: TRUE when its values may hold words of ASCII letters, digits, hyphens and underscores that
+ *   are not found in @text itself: written with character references, or in an encoding of its own
  */
 gboolean
 spm_xml_hides_words(const char *text)
@@ -162,7 +162,7 @@ spm_xml_hides_words(const char *text)
     for (const char *at = strstr(text, "&#"); at; at = strstr(at + 2, "&#")) {
         guint64 code = at[2] == 'x' ? g_ascii_strtoull(at + 3, NULL, 16) : g_ascii_strtoull(at + 2, NULL, 10);
 
-        if (code < 0x80 && (g_ascii_isalnum((char)code) || code == '-'))
+        if (code < 0x80 && (g_ascii_isalnum((char)code) || code == '-' || code == '_'))
             return TRUE;
     }
     return spm_xml_encoding_hides(text);

@@ -44,6 +44,12 @@ def test_requests_of_managers_are_met(name, ask, stock):
     assert f"virDomainDefineXML:\n{stock(result(name))}" in ask("virDomainDefineXML", source(name)).stdout
 
 
+def test_a_request_may_have_character_references(ask):
+    text = source("nova-33-resources").replace("CUSTOM_SPM", "CUSTOM&#95;SPM")
+    output = ask("virDomainDefineXML", text, LIBVIRT_SPM_PROFILES="/no/such/folder").stdout
+    assert "CUSTOM_SPM" not in text and "model='dimm'" in output
+
+
 @pytest.mark.parametrize("function", sorted({*TAKES_XML} - {*NEW}))
 def test_what_is_saved_or_migrated_is_not_expanded(function, ask):
     assert f"{function}:\n{source('own')}" in ask(function, source("own")).stdout
