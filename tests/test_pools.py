@@ -193,8 +193,29 @@ def test_a_link_is_one_domains(host):
     host.settings = f"[pool hbm]\npaths={host.file('one')};{host.file('two')}\n"
     renamed = with_path(LINK.format("a"))
     assert host.run(*host.domain("renamed", renamed), *host.domain("a"), "link", LINK.format("a")) == [
-        "prepare: 1", busy(f"memory device 'ua-spm0' of domain 'a' has the link '{LINK.format('a')}', which domain 'renamed' "
-                           "uses; define both domains again"), "prepare: -1", f"link: {host.folder}/one"]
+        "prepare: 1", busy(f"memory device 'ua-spm0' of domain 'a' has the link '{LINK.format('a')}', as has domain "
+                           "'renamed'; define the one again whose name is not in the link"),
+        "prepare: -1", f"link: {host.folder}/one"]
+
+
+def test_nobody_takes_the_link_of_a_domain_that_is_shut_off(host):
+    """Persistent memory of libvirt's own can have any path."""
+    host.settings = f"[pool hbm]\npaths={host.file('one')};{host.file('two')}\n"
+    (host.folder / "domains").mkdir()
+    (host.folder / "domains/a.xml").touch()
+    host.environment = {"LIBVIRT_SPM_DOMAINS": str(host.folder / "domains")}
+    link = LINK.format("a")
+    assert host.run(*host.domain("thief", plain(link)), "link", link, *host.domain("a"), "link", link) == [
+        busy(f"memory device 'ua-spm0' of domain 'thief' has the link '{link}', as has domain 'a'; define the one again whose "
+             "name is not in the link"), "prepare: -1", "link: none", "prepare: 1", f"link: {host.folder}/one"]
+
+
+def test_a_domain_whose_end_was_not_seen_starts_without_memory_devices(host):
+    host.settings = f"[pool hbm]\npaths={host.file('one')}\n"
+    nothing = re.sub("<memory model.*</memory>", "", POOL, flags=re.S)
+    assert host.run(*host.domain("a"), *host.domain("b", nothing), "prepare", "a", host.folder / "b.xml",
+                    *host.domain("c"), "link", LINK.format("c")) == [
+        "prepare: 1", "prepare: 1", "prepare: 1", "prepare: 1", f"link: {host.folder}/one"]
 
 
 def test_a_pool_that_the_settings_lack(host):

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "host/spm_file.h"
+#include "spm_config.h"
 #include "spm_memory_conf.h"
 #include "spm_xml.h"
 
@@ -69,6 +70,21 @@ spm_pools_is_same(const struct stat *one, const struct stat *other)
     if (spm_pools_is_device(one))
         return one->st_rdev == other->st_rdev;
     return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* What is at the path of a memory device. libvirt reports a path that leads to nothing. */
+static SpmHold *
+spm_pools_hold_new(const SpmSource *source)
+{
+    SpmHold *hold = g_new0(SpmHold, 1);
+
+    hold->alias = g_strdup(source->alias);
+    hold->path = g_strdup(source->path);
+    hold->spm = source->spm;
+    if (stat(source->path, &hold->status) < 0)
+        memset(&hold->status, 0, sizeof(hold->status));
+    hold->own = spm_pools_is_device(&hold->status);
+    return hold;
 }
 
 /* Finds who has a link, or without @link, who has a device. */
@@ -175,19 +191,39 @@ spm_pools_choose(GStrv patterns, guint64 size, struct stat *chosen, GString *why
     return g_strdup(best);
 }
 
+/* The other domain that uses @link or, being defined, is to use it; NULL when there is none. A domain that
+ * was renamed has the link of its old name, which is nobody's. */
+static char *
+spm_pools_link_owner(const char *link, const char *domain)
+{
+    g_autofree char *folder = spm_settings_place("LIBVIRT_SPM_DOMAINS", SPM_SYSCONFDIR "/libvirt/qemu",
+                                                 g_get_user_config_dir(), "qemu");
+    const char *name = strrchr(link, '/') + 1, *user;
+
+    if (spm_pools_find(NULL, link, &user))
+        return g_strdup(user);
+    for (const char *end = strstr(name, ".ua-"); end; end = strstr(end + 1, ".ua-")) {
+        g_autofree char *owner = g_strndup(name, (gsize)(end - name));
+        g_autofree char *file = g_strdup_printf("%s/%s.xml", folder, owner);
+
+        if (strcmp(owner, domain) != 0 && g_file_test(file, G_FILE_TEST_EXISTS))
+            return g_steal_pointer(&owner);
+    }
+    return NULL;
+}
+
 /* Makes the link of a domain lead to its device. */
 static gboolean
 spm_pools_link(SpmHold *hold, const char *link, const char *domain, GError **error)
 {
-    g_autofree char *folder = g_path_get_dirname(link);
-    const char *other;
+    g_autofree char *folder = g_path_get_dirname(link), *other = spm_pools_link_owner(link, domain);
 
-    if (spm_pools_find(NULL, link, &other)) {
-        g_set_error(
-            error, SPM_ERROR, SPM_ERROR_BUSY,
-            "memory device '%s' of domain '%s' has the link '%s', which domain '%s' uses; define both "
-            "domains again",
-            hold->alias, domain, link, other);
+    if (other) {
+        g_set_error(error, SPM_ERROR, SPM_ERROR_BUSY,
+                    "memory device '%s' of domain '%s' has the link '%s', as has domain '%s'; define the one "
+                    "again whose "
+                    "name is not in the link",
+                    hold->alias, domain, link, other);
         return FALSE;
     }
     if (g_mkdir_with_parents(folder, 0755) == 0 && (unlink(link) == 0 || errno == ENOENT) &&
@@ -215,6 +251,7 @@ spm_pools_take_of_pool(const SpmSettings *settings, const char *domain, const Sp
                     source->alias, domain, pool, conf, pool);
         return FALSE;
     }
+    g_free(hold->path);
     hold->path = spm_pools_choose(patterns, source->size, &hold->status, why);
     hold->own = TRUE;
     if (hold->path)
@@ -226,16 +263,6 @@ spm_pools_take_of_pool(const SpmSettings *settings, const char *domain, const Sp
     return FALSE;
 }
 
-/* What is at the path of a memory device. libvirt reports a path that leads to nothing. */
-static void
-spm_pools_look_at(SpmHold *hold, const char *path)
-{
-    hold->path = g_strdup(path);
-    if (stat(path, &hold->status) < 0)
-        memset(&hold->status, 0, sizeof(hold->status));
-    hold->own = spm_pools_is_device(&hold->status);
-}
-
 static gboolean
 spm_pools_take_path(const SpmSettings *settings, const char *domain, const SpmSource *source, SpmHold *hold,
                     GError **error)
@@ -243,7 +270,6 @@ spm_pools_take_path(const SpmSettings *settings, const char *domain, const SpmSo
     const SpmHold *other;
     const char *other_domain;
 
-    spm_pools_look_at(hold, source->path);
     if (!hold->own && settings->pools)
         g_tree_foreach(settings->pools, spm_pools_mark_member, hold);
     other = hold->status.st_mode ? spm_pools_find(&hold->status, NULL, &other_domain) : NULL;
@@ -258,21 +284,10 @@ spm_pools_take_path(const SpmSettings *settings, const char *domain, const SpmSo
     return FALSE;
 }
 
-static SpmHold *
-spm_pools_hold_new(const SpmSource *source)
-{
-    SpmHold *hold = g_new0(SpmHold, 1);
-
-    hold->alias = g_strdup(source->alias);
-    hold->spm = source->spm;
-    return hold;
-}
-
 static gboolean
-spm_pools_take_one(const SpmSettings *settings, const char *domain, const SpmSource *source, GPtrArray *holds,
-                   GError **error)
+spm_pools_take_one(const SpmSettings *settings, const char *domain, const SpmSource *source, SpmHold *hold,
+                   GPtrArray *holds, GError **error)
 {
-    SpmHold *hold = spm_pools_hold_new(source);
     g_autofree char *pool = NULL;
     gboolean taken = spm_memory_pool_of_link(source->path, &pool)
                          ? spm_pools_take_of_pool(settings, domain, source, pool, hold, error)
@@ -312,13 +327,18 @@ spm_pools_domain_new(const char *domain)
 gboolean
 spm_pools_take(const SpmSettings *settings, const char *domain, const GPtrArray *sources, GError **error)
 {
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(spm_pools_hold_free);
     gboolean taken = TRUE;
     GPtrArray *holds;
 
+    /* a path may be on a server that does not answer, for which the starts of other domains must not wait */
+    for (guint i = 0; i < sources->len; i++)
+        g_ptr_array_add(found, spm_pools_hold_new(g_ptr_array_index(sources, i)));
     G_LOCK(spm_pools);
     holds = spm_pools_domain_new(domain);
     for (guint i = 0; taken && i < sources->len; i++)
-        taken = spm_pools_take_one(settings, domain, g_ptr_array_index(sources, i), holds, error);
+        taken = spm_pools_take_one(settings, domain, g_ptr_array_index(sources, i),
+                                   g_ptr_array_steal_index(found, 0), holds, error);
     if (!taken)
         g_hash_table_remove(spm_pools_domains, domain);
     G_UNLOCK(spm_pools);
@@ -335,7 +355,6 @@ spm_pools_note(const char *domain, const GPtrArray *sources)
         const SpmSource *source = g_ptr_array_index(sources, i);
         SpmHold *hold = spm_pools_hold_new(source);
 
-        spm_pools_look_at(hold, source->path);
         if (spm_memory_pool_of_link(source->path, NULL)) {
             hold->own = TRUE;
             hold->link = g_strdup(source->path);

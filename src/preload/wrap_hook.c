@@ -43,9 +43,10 @@ spm_hook_run(const char *domain, int op, const char *xml)
     g_autoptr(GPtrArray) sources = op == SPM_HOOK_PREPARE ? spm_hook_sources(xml) : NULL;
     g_autoptr(GError) error = NULL;
 
-    if (op == SPM_HOOK_RELEASE)
+    /* a domain that starts has nothing from before, even if libvirt lost sight of its end */
+    if (op == SPM_HOOK_RELEASE || (sources && !sources->len))
         spm_pools_release(domain);
-    if (sources && sources->len && !spm_pools_take(&spm_libvirt()->settings, domain, sources, &error))
+    else if (sources && !spm_pools_take(&spm_libvirt()->settings, domain, sources, &error))
         spm_report_error(NULL, error);
     return !error;
 }
