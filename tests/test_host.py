@@ -8,9 +8,10 @@ import subprocess
 import xml.etree.ElementTree as etree
 
 import pytest
+from advice import advice
 from documents import document, faults
 from hosts import Memory
-from programs import VIRT_SPM, run
+from programs import BUILD, VIRT_SPM, run
 
 GIB = 1 << 30
 BASE = 0x8080000000
@@ -157,6 +158,14 @@ def test_the_domain_has_the_free_devices(memory, show):
     assert [memory.findtext("target/size") for memory in memories] == [str(8 << 20), str((8 << 20) + 2048)]
     assert [memory.findtext("source/alignsize") for memory in memories] == [str(1 << 20), "2048"]
     assert {memory.get("access") for memory in memories} == {"shared"}  # devdax takes no private mapping
+
+
+def test_the_manuals_example(memory, tmp_path):
+    command, = [line for line in advice("docs/man/virt-spm.rst", "$EDITOR") if "virt-spm host" in line]
+    path = f"{BUILD / 'src'}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-euc", command.replace("host", f"host --root {memory.root}")], cwd=tmp_path,
+                   env={**os.environ, "PATH": path}, timeout=60, check=True)
+    assert "<memory model='spm' " in (tmp_path / "new.xml").read_text()
 
 
 def test_the_domain_is_as_the_host_is(show):

@@ -57,7 +57,8 @@ def spm_of(daemon: Daemon) -> list[tuple[str | None, str | None]]:
 
 @pytest.mark.usefixtures("guest")
 def test_virt_spm(shell, daemon: Daemon) -> None:
-    edit, define, argv = commands("docs/man/virt-spm.rst", "$EDITOR")
+    edit, define, of_host, argv = commands("docs/man/virt-spm.rst", "$EDITOR")
+    assert "virt-spm host" in of_host  # tests/test_host.py runs it
     assert shell(edit) == "" and spm_of(daemon) == [("32768", "1")]
     assert shell(define).startswith("Domain 'guest' defined") and spm_of(daemon) == [("65536", "1")]
     native = daemon.call("domxml-to-native", "qemu-argv", "--domain", "guest")
