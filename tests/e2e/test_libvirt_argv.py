@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from daemon import Daemon
@@ -32,10 +33,10 @@ def tell_more(capabilities: str) -> str:
     return capabilities.replace(q35[0], f"{flags}{q35[0]}{ubuntu}{sgx}")
 
 
-@pytest.fixture(scope="module")
-def informed(stack: Stack) -> Iterator[Daemon]:
-    """A libvirtd with the plugin that knows of all that the documents have."""
-    with Daemon(stack) as daemon:
+@contextmanager
+def informed_daemon(stack: Stack, plugin: bool = True) -> Iterator[Daemon]:
+    """A libvirtd that knows of all that the documents have."""
+    with Daemon(stack, plugin=plugin) as daemon:
         daemon.call("domcapabilities", "--emulatorbin", os.fspath(stack.emulator))
         daemon.stop()
         (cache,) = (daemon.folder / "cache/qemu/capabilities").glob("*.xml")
@@ -44,6 +45,13 @@ def informed(stack: Stack) -> Iterator[Daemon]:
         daemon.start()
         yield daemon
         assert cache.read_text() == told, "libvirtd did not take what it was told, and asked the emulator again"
+
+
+@pytest.fixture(scope="module")
+def informed(stack: Stack) -> Iterator[Daemon]:
+    """One with the plugin."""
+    with informed_daemon(stack) as daemon:
+        yield daemon
 
 
 def fitted(name: str, stack: Stack) -> str:

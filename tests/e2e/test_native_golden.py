@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Each golden document, judged by a libvirt that knows spm itself and by the module: the table has what comes of it."""
 
-import os
 from collections.abc import Iterator
 
 import libvirt
 import pytest
-from daemon import Daemon
 from documents import GOOD, REFUSED
 from native_golden import judge, read_table, write_table
 from stack import Stack
-from test_libvirt_argv import tell_more
+from test_libvirt_argv import informed_daemon
 
 pytestmark = pytest.mark.stacks("native")
 
@@ -20,19 +18,12 @@ DOCUMENTS = [*GOOD, *REFUSED]
 @pytest.fixture(scope="module")
 def native(stack: Stack) -> Iterator[libvirt.virConnect]:
     """A connection to a native libvirtd that knows of all that the documents have."""
-    with Daemon(stack, plugin=False) as daemon:
-        daemon.call("domcapabilities", "--emulatorbin", os.fspath(stack.emulator))
-        daemon.stop()
-        (cache,) = (daemon.folder / "cache/qemu/capabilities").glob("*.xml")
-        told = tell_more(cache.read_text())
-        cache.write_text(told)
-        daemon.start()
+    with informed_daemon(stack, plugin=False) as daemon:
         connection = libvirt.open(daemon.uri)
         try:
             yield connection
         finally:
             connection.close()
-        assert cache.read_text() == told, "libvirtd did not take what it was told, and asked the emulator again"
 
 
 def test_the_table_is_written(native: libvirt.virConnect, stack: Stack, request: pytest.FixtureRequest) -> None:
