@@ -66,13 +66,12 @@ spm_cli_expand_run(const char *argument, char **output, GError **error)
     g_autoptr(SpmFaults) mistakes = spm_faults_new(), faults = spm_faults_new();
     g_autofree char *folder =
         spm_cli_expand_options.profiles ? g_strdup(spm_cli_expand_options.profiles) : spm_profiles_path();
-    const SpmFault *mistake;
     gboolean changed;
 
     if (!spm_cli_document_read(argument, &document, error))
         return SPM_CLI_ENVIRONMENT;
     spm_profiles_load(folder, &profiles, mistakes);
-    for (guint i = 0; (mistake = spm_faults_get(mistakes, i)); i++)
+    SPM_FOREACH(const SpmFault, mistake, mistakes->list)
         g_printerr("virt-spm: %s\n", mistake->message);
     changed = spm_cli_expand_document(&document, &profiles, faults);
     spm_cli_document_print_faults(&document, faults);

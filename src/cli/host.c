@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "cli/command.h"
+#include "spm_list.h"
 
 static gboolean spm_cli_host_json;
 static gboolean spm_cli_host_xml;
@@ -24,7 +25,6 @@ spm_cli_host_run(const char *argument G_GNUC_UNUSED, char **output, GError **err
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(JsonObject) host = NULL;
-    const SpmFault *fault;
 
     if (spm_cli_host_json && spm_cli_host_xml) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--json and --xml exclude each other");
@@ -33,7 +33,7 @@ spm_cli_host_run(const char *argument G_GNUC_UNUSED, char **output, GError **err
     host = spm_host_read(spm_cli_host_root ? spm_cli_host_root : "/", faults, error);
     if (!host)
         return SPM_CLI_ENVIRONMENT;
-    for (guint i = 0; (fault = spm_faults_get(faults, i)); i++)
+    SPM_FOREACH(const SpmFault, fault, faults->list)
         g_printerr("virt-spm: warning: %s\n", fault->message);
     if (spm_cli_host_xml)
         *output = spm_host_format_xml(host, error);

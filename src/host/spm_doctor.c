@@ -255,7 +255,7 @@ static void
 spm_doctor_examine_domains(SpmExam *exam)
 {
     g_autofree char *folder = spm_exam_path(exam, SPM_SYSCONFDIR "/libvirt/qemu");
-    g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml");
+    g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml", NULL);
 
     exam->devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < files->len; i++)

@@ -21,13 +21,14 @@ spm_file_compare_paths(gconstpointer one, gconstpointer other)
  * spm_file_list:
  * @folder: a folder
  * @suffix: how the names of files end
+ * @error: set when @folder cannot be read, #GFileError
  *
- * Returns: (transfer full): the paths of these files in @folder, sorted; empty when it cannot be read
+ * Returns: (transfer full): the paths of these files in @folder, sorted; empty on failure
  */
 GPtrArray *
-spm_file_list(const char *folder, const char *suffix)
+spm_file_list(const char *folder, const char *suffix, GError **error)
 {
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
     GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
     const char *name;
 

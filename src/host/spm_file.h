@@ -5,6 +5,6 @@
 
 #include <glib.h>
 
-GPtrArray *spm_file_list(const char *folder, const char *suffix);
+GPtrArray *spm_file_list(const char *folder, const char *suffix, GError **error);
 gssize spm_file_fill(int fd, void *buffer, gsize len);
 GBytes *spm_file_read(const char *path, gsize max, GError **error);

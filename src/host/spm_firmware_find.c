@@ -99,7 +99,7 @@ spm_firmware_described(const char *interface, const char *const *dirs)
     GPtrArray *images = g_ptr_array_new_with_free_func(g_free);
 
     for (; *dirs; dirs++) {
-        g_autoptr(GPtrArray) files = spm_file_list(*dirs, ".json");
+        g_autoptr(GPtrArray) files = spm_file_list(*dirs, ".json", NULL);
 
         SPM_FOREACH(const char, file, files)
             spm_firmware_add_described(images, file, interface);

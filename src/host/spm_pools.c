@@ -393,7 +393,7 @@ spm_pools_adopt_running(void)
 
     G_LOCK(spm_pools);
     if (!done) {
-        g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml");
+        g_autoptr(GPtrArray) files = spm_file_list(folder, ".xml", NULL);
 
         for (guint i = 0; i < files->len; i++)
             spm_pools_note_status(g_ptr_array_index(files, i));

@@ -187,12 +187,6 @@ spm_profiles_read_file(const char *path, SpmProfiles *profiles, SpmFaults *fault
     }
 }
 
-static gint
-spm_profiles_compare_names(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /**
  * spm_profiles_path:
  *
@@ -217,22 +211,15 @@ void
 spm_profiles_load(const char *folder, SpmProfiles *profiles, SpmFaults *faults)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    const char *name;
+    g_autoptr(GPtrArray) files = spm_file_list(folder, ".conf", &error);
 
     profiles->folder = g_strdup(folder);
     profiles->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_profiles_free);
-    profiles->incomplete = !dir && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    profiles->incomplete = error && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
     if (profiles->incomplete)
         spm_faults_add(faults, SPM_ERROR_CONFIG, 0, "%s: %s", folder, error->message);
-    while (dir && (name = g_dir_read_name(dir))) {
-        if (g_str_has_suffix(name, ".conf"))
-            g_ptr_array_add(names, g_build_filename(folder, name, NULL));
-    }
-    g_ptr_array_sort(names, spm_profiles_compare_names);
-    for (guint i = 0; i < names->len; i++)
-        spm_profiles_read_file(g_ptr_array_index(names, i), profiles, faults);
+    SPM_FOREACH(const char, file, files)
+        spm_profiles_read_file(file, profiles, faults);
 }
 
 /**
