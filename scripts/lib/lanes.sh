@@ -71,6 +71,8 @@ finish_lanes() {
 # background processes ignore an interrupt, so this function has to end them.
 stop_lanes() {
     local lane
+    # What ended the script may arrive a second time, as when a child dies of the same signal a moment earlier.
+    trap '' HUP INT TERM
     jobs -pr | xargs -r kill 2>/dev/null || true
     for lane in "${lane_of[@]}"; do
         kill -TERM -- "-$lane" 2>/dev/null || true
