@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first libvirt that passes a cell of memory 0 on without a backend of size 0, which QEMU refuses.
- * 11.3 does not, 12.8 does; where between them it changed is not known. */
-#define SPM_LIBVIRT_EMPTY_CELLS SPM_LIBVIRT_VERSION(12, 8, 0)
+/* The first libvirt that passes a cell of memory 0 on without a backend of size 0, which QEMU refuses. It
+ * came with the NUMA affinity of PCI devices, whose test in libvirt has such cells. */
+#define SPM_LIBVIRT_EMPTY_CELLS SPM_LIBVIRT_VERSION(11, 8, 0)
 
 /* The one to prefer first. Nothing that reads the guest's memory as migration does finds that of sp-mem. */
 static const struct {

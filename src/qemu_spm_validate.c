@@ -150,7 +150,7 @@ spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 
         spm_faults_add(faults, SPM_ERROR_CONFIG, extra->line,
                        "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before "
-                       "12.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
+                       "11.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
                        cell->id, what);
     }
 }
@@ -164,14 +164,14 @@ spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaul
         if (reference->nodeset)
             spm_faults_add(faults, SPM_ERROR_CONFIG, reference->line,
                            "<page> of <hugepages> has nodeset='%s' with cell %u, which has no memory of its "
-                           "own and which <memory model='spm'> uses; libvirt before 12.8.0 cannot refer to "
+                           "own and which <memory model='spm'> uses; libvirt before 11.8.0 cannot refer to "
                            "such a cell; give the spm element a <pagesize> or use a newer libvirt",
                            reference->nodeset, reference->cell);
         else
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, reference->line,
                 "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; libvirt "
-                "before 12.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
+                "before 11.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
                 reference->element, reference->attribute, reference->cell);
     }
 }
@@ -186,7 +186,7 @@ spm_qemu_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFault
         if (cell->has_distances)
             spm_faults_add(faults, SPM_ERROR_CONFIG, cell->distances_line,
                            "<cell id='%u'> has <distances>, so QEMU requires one to every cell, but libvirt "
-                           "before 12.8.0 cannot give distances to <cell id='%u'>, which has no memory of "
+                           "before 11.8.0 cannot give distances to <cell id='%u'>, which has no memory of "
                            "its own; remove them or use a newer libvirt",
                            cell->id, stock_cells);
     }
@@ -202,7 +202,7 @@ spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, Spm
         if (cell->memory == 0)
             spm_faults_add(
                 faults, SPM_ERROR_CONFIG, cell->line,
-                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 12.8.0 cannot "
+                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 11.8.0 cannot "
                 "start; put cells that only <memory model='spm'> uses last, or use a newer libvirt",
                 cell->id);
     }

@@ -15,7 +15,7 @@
  *                                       own DIMMs keep theirs
  *   out:  the reverse. A carrier is recognized by its override; nothing is stored anywhere else.
  *
- * libvirt older than 12.8 gives a cell without memory a backend of size 0, which QEMU refuses. There,
+ * libvirt older than 11.8 gives a cell without memory a backend of size 0, which QEMU refuses. There,
  * trailing cells without memory are left out of <numa> and reach QEMU as "-numa node,nodeid=N" through
  * <qemu:commandline>; their carriers name cell 0 and override the property "node". */
 

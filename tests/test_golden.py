@@ -23,6 +23,13 @@ def test_argv_old_libvirt(name, virt_spm, golden):
     golden(done.stdout, ARGV / f"{name}.old.args")
 
 
+@pytest.mark.parametrize("version,ending", [("11.7.0", ".old.args"), ("11.8.0", ".args")])
+def test_the_first_libvirt_with_cells_without_memory(version, ending, virt_spm):
+    for name in "spm-single", "spm-two-nodes":
+        done = virt_spm("argv", "--libvirt-version", version, document(name))
+        assert done.stdout == (ARGV / f"{name}{ending}").read_text()
+
+
 @pytest.mark.parametrize("name,version,ending", [(name, NEW_LIBVIRT, ".err") for name in REFUSED]
                          + [(name, OLD_LIBVIRT, ".old.err") for name in REFUSED_OLD])
 @pytest.mark.parametrize("command", ["validate", "argv", "translate"])

@@ -48,7 +48,7 @@ def test_a_vmi_with_a_request_gets_stock_xml():
 
 
 @pytest.mark.parametrize("request_text", ["128MiB", "64MiB;128MiB"])
-@pytest.mark.parametrize("version", ["12.8.0", "12.5.0"])
+@pytest.mark.parametrize("version", ["12.8.0", "11.5.0"])
 def test_the_three_calls_of_a_start_give_the_same(request_text, version):
     document = vmi({REQUEST: request_text})
     results, domain = [], DOMAIN
@@ -92,7 +92,7 @@ def test_a_request_taken_away_takes_its_spm_away():
 def test_the_command_line_of_kubevirt_stays():
     """It is there in the first call, and gone in the second, which is virt-launcher's doing."""
     own = "<qemu:commandline>\n\t\t<qemu:arg value=\"-no-user-config\"></qemu:arg>\n\t</qemu:commandline>"
-    for version in "12.8.0", "12.5.0":
+    for version in "12.8.0", "11.5.0":
         text = define(vmi(), DOMAIN.replace("<metadata>", f"{own}<metadata>"), SPM_LIBVIRT_VERSION=version)
         assert command_line(text)[0] == "-no-user-config" and drivers(text) == ["sp-mem"]
 

@@ -98,7 +98,7 @@ def test_a_cell_of_a_second_numa_is_none(refused):
 ], ids=["page", "latency", "memnode"])
 def test_what_refers_to_a_cell_that_old_libvirt_is_not_given(second, refused):
     first = "<memoryBacking><hugepages/></memoryBacking><numatune/><cpu/>"
-    assert "libvirt before 12.8.0 cannot refer to such a cell" in refused(with_more(first + second), OLD_LIBVIRT)
+    assert "libvirt before 11.8.0 cannot refer to such a cell" in refused(with_more(first + second), OLD_LIBVIRT)
 
 
 def test_the_users_own_override(refused):
