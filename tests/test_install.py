@@ -58,6 +58,8 @@ def test_these_files_are_installed_and_no_others(installed, folders):
     wanted |= {below(installed, folders["datadir"]) / target / file.relative_to(ROOT / tree)
                for target, tree in TREES.items() for file in (ROOT / tree).rglob("*") if file.is_file()}
     assert {file for file in installed.rglob("*") if file.is_file()} == wanted
+    empty = {folder for folder in installed.rglob("*") if folder.is_dir() and not any(folder.iterdir())}
+    assert empty == {below(installed, folders["sysconfdir"] / "libvirt/spm.d")}
 
 
 @pytest.mark.parametrize("file", FILES["systemd_unit_dir"])

@@ -238,5 +238,5 @@ def test_installed_again_it_shows_the_memory_again(machine: Machine, installed_a
 
 def test_purging_leaves_nothing(machine: Machine, installed_again: None) -> None:
     machine.call("apt-get", "purge", "--yes", "libvirt-spm")
-    assert not (machine.root / "etc/libvirt/spm.conf").exists()
+    assert not list((machine.root / "etc/libvirt").glob("spm*"))
     assert not (machine.root / "var/cache/libvirt/spm").exists()
