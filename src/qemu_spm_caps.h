@@ -27,12 +27,14 @@ typedef const char *(*SpmQemuChooser)(const SpmDomainDef *def, gpointer data, GE
  * SpmQemuOptions:
  * @device: (nullable): QEMU's name of the device: "spm-memory", or "sp-mem" of QEMU 11.1; NULL to ask @choose
  * @libvirt_version: the libvirt that will carry the domain
+ * @is_new: TRUE: the domain is about to be defined or created, so it may still get a cell
  * @choose: (nullable): without @device, names the device of each domain
  * @data: for @choose
  */
 typedef struct {
     const char *device;
     unsigned long libvirt_version;
+    gboolean is_new;
     SpmQemuChooser choose;
     gpointer data;
 } SpmQemuOptions;

@@ -224,40 +224,76 @@ spm_place_find_room(const SpmQemuWindow *window, const GArray *placed, gint64 hi
 }
 
 /**
+ * spm_qemu_place_find_hidden:
+ * @def: a definition after post-parse
+ * @options: for which libvirt
+ * @highest: the id of its last cell
+ * @room: (out): where the memory is that a driver would find instead
+ *
+ * A driver takes the first range that the SRAT has for a node. The part of the window that is not SPM is
+ * reported on the highest node, so none of it may be below SPM of that node. A device that has no place is
+ * left for QEMU to refuse.
+ *
+ * Returns: (transfer none) (nullable): the spm element that a driver in the guest would not find, or NULL
+ */
+const SpmMemoryDef *
+spm_qemu_place_find_hidden(const SpmDomainDef *def, const SpmQemuOptions *options, unsigned int highest,
+                           guint64 *room)
+{
+    g_autoptr(SpmFaults) ignored = spm_faults_new();
+    g_autoptr(GArray) placed = NULL;
+    SpmQemuWindow window;
+    gboolean moved;
+
+    if (!spm_qemu_window_is_known(def) || !spm_qemu_place_window(def, &window, &moved))
+        return NULL;
+    placed = spm_qemu_place_all(def, options, &window, ignored);
+    if (!placed || !spm_place_find_room(&window, placed, highest, room))
+        return NULL;
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
+        if (spm->cell == highest)
+            return spm;
+    }
+    return NULL;
+}
+
+/**
+ * spm_qemu_place_has_base:
+ * @def: a definition
+ *
+ * Returns: TRUE when the user gives a base to an spm element
+ */
+gboolean
+spm_qemu_place_has_base(const SpmDomainDef *def)
+{
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
+        if (spm_place_given_base(def, spm))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/**
  * spm_qemu_place_validate:
  * @def: a definition after post-parse and all other validation
  * @options: for which libvirt
  * @faults: the list to which the spm element is added that a driver in the guest would not find:
  * SPM_ERROR_CONFIG
- *
- * A driver takes the first range that the SRAT has for a node. The part of the window that is not SPM is
- * reported on the highest node, so none of it may be below SPM of that node. A device that has no place is
- * left for QEMU to refuse.
  */
 void
 spm_qemu_place_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
 {
-    g_autoptr(SpmFaults) others = spm_faults_new();
-    g_autoptr(GArray) placed = NULL;
-    guint highest = def->cells->len - 1;
-    SpmQemuWindow window;
-    gboolean moved;
-    guint64 base;
+    guint64 room;
+    guint cells = def->cells->len;
+    const SpmMemoryDef *spm = spm_qemu_place_find_hidden(def, options, cells - 1, &room);
+    g_autofree char *cell = cells < spm_qemu_limits.cells.max
+                                ? g_strdup_printf(" or add <cell id='%u' memory='0'/>", cells)
+                                : NULL;
 
-    if (!spm_qemu_window_is_known(def) || !spm_qemu_place_window(def, &window, &moved))
-        return;
-    placed = spm_qemu_place_all(def, options, &window, others);
-    if (!placed || !spm_place_find_room(&window, placed, highest, &base))
-        return;
-    SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
-        if (spm->cell != highest)
-            continue;
+    if (spm)
         spm_faults_add(
             faults, SPM_ERROR_CONFIG, spm->line,
             "<memory model='spm'> uses node %u, the last cell, but free hotplug space below it (" SPM_HEX
-            ") is reported on the same node and a driver would pick that first; set <address> or add <cell "
-            "id='%u' memory='0'/>",
-            highest, base, def->cells->len);
-        return;
-    }
+            ") is reported on the same node and a driver would pick that first; set <address>%s",
+            cells - 1, room, cell ? cell : "");
 }

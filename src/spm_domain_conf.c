@@ -169,6 +169,18 @@ spm_domain_cell_parse_extras(SpmCellDef *cell)
         spm_domain_cell_add_extra(cell, child->name, child);
 }
 
+static gboolean
+spm_domain_cell_has_table(const SpmCellDef *cell)
+{
+    static const char *const tables[] = { "distances", "cache", NULL };
+
+    SPM_FOREACH(const SpmCellExtra, extra, cell->extras) {
+        if (extra->element && g_strv_contains(tables, extra->name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static SpmCellDef *
 spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
 {
@@ -192,6 +204,24 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     return cell;
 }
 
+/**
+ * spm_domain_def_add_cell:
+ * @def: a definition whose cells have the ids 0, 1 and so on
+ *
+ * Adds the next cell. It has no memory.
+ */
+void
+spm_domain_def_add_cell(SpmDomainDef *def)
+{
+    SpmCellDef *cell = g_new0(SpmCellDef, 1);
+
+    cell->id = def->cells->len;
+    cell->has_memory = TRUE;
+    cell->extras = g_ptr_array_new_with_free_func(g_free);
+    cell->bare = TRUE;
+    g_ptr_array_add(def->cells, cell);
+}
+
 static gint
 spm_domain_cell_def_compare(gconstpointer a, gconstpointer b)
 {
@@ -210,6 +240,8 @@ spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
     for (guint i = 0; i < cells->len; i++)
         g_ptr_array_add(def->cells, spm_domain_cell_def_parse(g_ptr_array_index(cells, i), i));
     g_ptr_array_sort(def->cells, spm_domain_cell_def_compare);
+    SPM_FOREACH(const SpmCellDef, cell, def->cells)
+        def->has_tables |= spm_domain_cell_has_table(cell);
 }
 
 /**
@@ -259,7 +291,10 @@ spm_domain_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attri
     g_autofree char *value = spm_xml_attr(node, attribute);
     guint64 id;
 
-    if (!value || !spm_parse_number(value, 10, G_MAXINT, &id) || id >= def->cells->len)
+    if (!value || !spm_parse_number(value, 10, G_MAXINT, &id))
+        return NULL;
+    def->names_next |= id == def->cells->len;
+    if (id >= def->cells->len)
         return NULL;
     spm_domain_add_reference(def, node, attribute)->cell = (unsigned int)id;
     return g_ptr_array_index(def->cells, id);
@@ -271,6 +306,7 @@ spm_domain_parse_interconnects(SpmDomainDef *def)
     static const char *const attributes[] = { "initiator", "target" };
     g_autoptr(GPtrArray) nodes = spm_xml_find_all(def->root, "cpu/numa[1]/interconnects[1]/*");
 
+    def->has_tables |= nodes->len > 0;
     for (gsize i = 0; i < G_N_ELEMENTS(attributes); i++) {
         SPM_FOREACH(xmlNode, node, nodes)
             spm_domain_parse_reference(def, node, attributes[i]);
@@ -318,6 +354,7 @@ spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, const char *node
         }
         reference->cell = i;
     }
+    def->names_next |= spm_cpuset_contains(&set, def->cells->len);
 }
 
 static void
@@ -556,6 +593,7 @@ spm_domain_parse_machine(SpmDomainDef *def)
     def->emulator = spm_xml_content(emulator);
     def->emulator_line = spm_xml_line(emulator);
     def->acpi = spm_xml_find(def->root, "features/acpi") != NULL;
+    def->fixed = def->root != xmlDocGetRootElement(def->root->doc) || xmlHasProp(def->root, BAD_CAST "id");
 }
 
 /**

@@ -94,7 +94,7 @@ typedef struct {
 
 /* One <cell> of <cpu><numa>. */
 typedef struct {
-    xmlNodePtr node; /* borrowed from the document */
+    xmlNodePtr node; /* borrowed from the document; NULL: format adds it */
     unsigned int line;
     unsigned int id;
     char *bad_id; /* an id that is not a number, or NULL */
@@ -151,6 +151,7 @@ typedef struct {
     char *machine;  /* NULL: the emulator's default */
     char *emulator; /* NULL: libvirt's default */
     gboolean acpi;
+    gboolean fixed; /* a running domain, or one of a snapshot or checkpoint, whose layout must stay */
     unsigned int os_line, emulator_line, numa_line;
 
     guint64 memory; /* <memory>, KiB */
@@ -168,6 +169,8 @@ typedef struct {
     GPtrArray *spms;       /* of SpmMemoryDef, in document order */
     GPtrArray *others;     /* of SpmOtherMemoryDef, in document order */
     GPtrArray *references; /* of SpmCellReference, <page> last */
+    gboolean has_tables;   /* <distances>, <cache> or <interconnects>, which have to name every cell */
+    gboolean names_next;   /* an element names the cell after the last, which is not there */
     GTree *aliases;        /* of SpmAliasUse, by the aliases of all devices */
 
     gpointer ns_data; /* of the hypervisor's own namespace */
@@ -189,6 +192,7 @@ typedef struct {
 
 GPtrArray *spm_domain_nodes(xmlDocPtr doc);
 SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faults);
+void spm_domain_def_add_cell(SpmDomainDef *def);
 const SpmCellDef *spm_domain_def_cell(const SpmDomainDef *def, unsigned int id);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
 GTree *spm_alias_tree_new(GDestroyNotify free_value);

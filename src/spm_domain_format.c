@@ -109,12 +109,50 @@ spm_format_max_memory(const SpmDomainDef *def)
     spm_format_slots(node, def->slots);
 }
 
+/**
+ * spm_numa_add_cell:
+ * @numa: a <numa>
+ * @id: of the new cell
+ * @cpus: (nullable): its CPUs
+ * @memory: its memory, in KiB
+ *
+ * Returns: (transfer none): a new <cell>, after all others
+ */
+xmlNodePtr
+spm_numa_add_cell(xmlNodePtr numa, unsigned int id, const char *cpus, guint64 memory)
+{
+    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = xmlLastElementChild(numa);
+
+    spm_xml_set_attr(cell, "id", "%u", id);
+    if (cpus)
+        spm_xml_add_attr(cell, "cpus", cpus);
+    spm_xml_set_attr(cell, "memory", "%" G_GUINT64_FORMAT, memory);
+    spm_xml_add_attr(cell, "unit", "KiB");
+    /* <interconnects> follows the cells */
+    if (after && !spm_xml_is(after, NULL, "cell"))
+        spm_xml_insert_before(after, cell);
+    else
+        spm_xml_append(numa, cell);
+    return cell;
+}
+
+/* Where translation out puts cells back as well. */
+static xmlNodePtr
+spm_format_add_cell(const SpmDomainDef *def, unsigned int id)
+{
+    g_autoptr(GPtrArray) numas = spm_xml_find_all(def->root, "cpu/numa[1]");
+
+    return spm_numa_add_cell(g_ptr_array_index(numas, numas->len - 1), id, NULL, 0);
+}
+
 /* Translation leaves cells without memory out and puts them back. So all cells get explicit ids, as their
  * positions can change, and bare cells get one spelling. */
 static void
 spm_format_cells(const SpmDomainDef *def)
 {
-    SPM_FOREACH(const SpmCellDef, cell, def->cells) {
+    SPM_FOREACH(SpmCellDef, cell, def->cells) {
+        if (!cell->node)
+            cell->node = spm_format_add_cell(def, cell->id);
         while (cell->bare && cell->node->properties)
             xmlRemoveProp(cell->node->properties);
         if (!xmlHasProp(cell->node, BAD_CAST "id"))

@@ -5,10 +5,11 @@
  *
  * What a request needs is made anew each time. Everything that an earlier expansion made is removed first:
  * the spm elements whose alias is "ua-spm-request" and the number of a request, and the last cells if they
- * have nothing else. Then it is made for the requests that there are now: a cell for each request that names
- * none, and before that cell 0 with all CPUs and all memory if there are no cells; the spm elements, before
- * all other memory devices; the sizes of the domain. Nothing is remembered, so expansion is idempotent, and a
- * request that is gone takes its SPM away.
+ * have nothing else, also one that is there for the room for hotplug (qemu_spm_postparse.c). Then it is made
+ * for the requests that there are now: a cell for each request that names none, and before that cell 0 with
+ * all CPUs and all memory if there are no cells; the spm elements, before all other memory devices; the sizes
+ * of the domain; a cell for the room, if it is needed. Nothing is remembered, so expansion is idempotent, and
+ * a request that is gone takes its SPM away.
  *
  * Whether the result can work is for validation to say. */
 
@@ -16,7 +17,8 @@
 
 #include <string.h>
 
-#include "qemu_spm_caps.h"
+#include "qemu_spm_ns.h"
+#include "qemu_spm_postparse.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
 #include "spm_translate.h"
@@ -30,13 +32,14 @@ typedef struct {
     SpmDomainDef *def; /* without what was removed so far */
     const GPtrArray *requests;
     const SpmProfiles *profiles;
+    const SpmQemuOptions *options;
     gboolean leftovers;
     SpmFaults *faults;
     unsigned int next; /* the number of cells, and so the id of a new one */
     guint64 ram;       /* KiB that are neither in a cell nor in a device */
     guint64 total;     /* KiB of the domain before */
     gboolean changed;
-    GHashTable *empty;    /* the cells of what was removed */
+    GHashTable *empty;    /* the cells of what was removed, and the one for the room */
     GHashTable *referred; /* cells to which other elements refer */
 } SpmExpand;
 
@@ -164,22 +167,48 @@ spm_expand_is_cell_used(const SpmDomainDef *def, gint64 id)
     return FALSE;
 }
 
+/* The last cell, if nothing uses it; NULL otherwise. */
+static const SpmCellDef *
+spm_expand_find_unused_cell(const SpmExpand *expand)
+{
+    const GPtrArray *cells = expand->def->cells;
+    const SpmCellDef *last = cells->len ? g_ptr_array_index(cells, cells->len - 1) : NULL;
+
+    return last && last->bare && !spm_expand_is_cell_used(expand->def, last->id) &&
+                   !g_hash_table_contains(expand->referred, GUINT_TO_POINTER(last->id))
+               ? last
+               : NULL;
+}
+
+/* Has the last cell removed if it would be added were it not there. */
+static void
+spm_expand_drop_room_cell(const SpmExpand *expand)
+{
+    const SpmCellDef *last = spm_expand_find_unused_cell(expand);
+    g_autoptr(SpmFaults) ignored = spm_faults_new();
+    g_autoptr(SpmDomainDef) def = NULL;
+
+    if (!last)
+        return;
+    def = spm_domain_def_parse(expand->def->root, &spm_qemu_limits, ignored);
+    spm_qemu_ns_parse(def);
+    spm_domain_def_post_parse(def);
+    if (spm_qemu_needs_cell(def, expand->options, last->id))
+        g_hash_table_add(expand->empty, GUINT_TO_POINTER(last->id));
+}
+
 /* Removes the last cells that nothing uses any more. */
 static void
 spm_expand_remove_cells(SpmExpand *expand)
 {
-    GPtrArray *cells = expand->def->cells;
+    const SpmCellDef *last;
 
-    while (cells->len > 0) {
-        const SpmCellDef *last = g_ptr_array_index(cells, cells->len - 1);
-
-        if (!last->bare || spm_expand_is_cell_used(expand->def, last->id) ||
-            g_hash_table_contains(expand->referred, GUINT_TO_POINTER(last->id)) ||
-            !(expand->leftovers || g_hash_table_contains(expand->empty, GUINT_TO_POINTER(last->id))))
+    while ((last = spm_expand_find_unused_cell(expand))) {
+        if (!expand->leftovers && !g_hash_table_contains(expand->empty, GUINT_TO_POINTER(last->id)))
             return;
         spm_xml_remove(last->node);
         expand->changed = TRUE;
-        g_ptr_array_set_size(cells, (gint)cells->len - 1);
+        g_ptr_array_set_size(expand->def->cells, (gint)expand->def->cells->len - 1);
     }
 }
 
@@ -214,19 +243,7 @@ spm_expand_ensure_numa(xmlNodePtr domain)
 static void
 spm_expand_add_cell(SpmExpand *expand, const char *cpus, guint64 memory)
 {
-    xmlNodePtr numa = spm_expand_ensure_numa(expand->def->root);
-    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = xmlLastElementChild(numa);
-
-    spm_xml_set_attr(cell, "id", "%u", expand->next++);
-    if (cpus)
-        spm_xml_add_attr(cell, "cpus", cpus);
-    spm_xml_set_attr(cell, "memory", "%" G_GUINT64_FORMAT, memory);
-    spm_xml_add_attr(cell, "unit", "KiB");
-    /* <interconnects> follows the cells */
-    if (after && !spm_xml_is(after, NULL, "cell"))
-        spm_xml_insert_before(after, cell);
-    else
-        spm_xml_append(numa, cell);
+    spm_numa_add_cell(spm_expand_ensure_numa(expand->def->root), expand->next++, cpus, memory);
 }
 
 /* Cell 0 of a domain without cells: all CPUs, and all memory that is not a device's. */
@@ -429,9 +446,13 @@ spm_expand_set_max_memory(const SpmExpand *expand, SpmDomainDef *def, guint64 to
     gboolean exact = def->slots == 0 && def->max_memory == expand->total;
 
     if (def->spms->len) {
-        if ((exact ? def->max_memory != total : def->max_memory < total) && !def->bad_max_memory.value)
+        if ((exact ? def->max_memory != total : def->max_memory < total) && !def->bad_max_memory.value) {
             spm_expand_set_size(node, total);
+            def->max_memory = total;
+        }
+        spm_qemu_ns_parse(def);
         spm_domain_def_post_parse(def);
+        spm_qemu_post_parse(def, expand->options);
         spm_domain_def_format_domain(def);
     } else if (node && def->slots == 0 && !def->bad_slots && !def->others->len) {
         spm_xml_remove(node);
@@ -516,6 +537,7 @@ spm_expand_run(SpmExpand *expand)
         expand->ram = def->memory - expand->total;
         expand->total = def->memory;
     }
+    spm_expand_drop_room_cell(expand);
     spm_expand_remove_spms(expand);
     spm_expand_remove_others(expand);
     spm_expand_remove_cells(expand);
@@ -527,11 +549,12 @@ spm_expand_run(SpmExpand *expand)
 }
 
 static gboolean
-spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
+spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, const SpmQemuOptions *options,
+                  gboolean leftovers, SpmFaults *faults)
 {
     g_autoptr(GPtrArray) requests = spm_requests_read(domain, profiles, faults);
     g_autoptr(SpmDomainDef) def = NULL;
-    SpmExpand expand = { NULL, requests, profiles, leftovers, faults, 0, 0, 0, FALSE, NULL, NULL };
+    SpmExpand expand = { NULL, requests, profiles, options, leftovers, faults, 0, 0, 0, FALSE, NULL, NULL };
 
     if (faults->len || (!requests->len && !leftovers && !spm_expand_has_removed(domain)))
         return FALSE;
@@ -548,6 +571,7 @@ spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean lefto
  * spm_expand_doc:
  * @doc: a document; what is no <domain> is left alone
  * @profiles: the host's profiles
+ * @options: for which libvirt, and whether the domain is new
  * @leftovers: TRUE: also remove other devices of libvirt-spm, and the last cells without memory that nothing
  *   uses, which is what a tool leaves that keeps a part of an earlier result
  * @faults: the list to which each reason is added why a request cannot be met; @doc is of no use then
@@ -555,9 +579,10 @@ spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, gboolean lefto
  * Returns: FALSE when @doc is unchanged: it has no request, and nothing that an expansion made
  */
 gboolean
-spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, gboolean leftovers, SpmFaults *faults)
+spm_expand_doc(xmlDocPtr doc, const SpmProfiles *profiles, const SpmQemuOptions *options, gboolean leftovers,
+               SpmFaults *faults)
 {
     xmlNodePtr root = xmlDocGetRootElement(doc);
 
-    return spm_xml_is(root, NULL, "domain") && spm_expand_domain(root, profiles, leftovers, faults);
+    return spm_xml_is(root, NULL, "domain") && spm_expand_domain(root, profiles, options, leftovers, faults);
 }

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "qemu_spm_ns.h"
+#include "qemu_spm_postparse.h"
 #include "qemu_spm_validate.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
@@ -433,6 +434,7 @@ spm_translate_load_domain(xmlNodePtr domain, const SpmQemuOptions *options, SpmF
     def = spm_domain_def_parse(domain, &spm_qemu_limits, faults);
     spm_qemu_ns_parse(def);
     spm_domain_def_post_parse(def);
+    spm_qemu_post_parse(def, options);
     spm_qemu_validate(def, options, faults);
     return def;
 }

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-#include "qemu_spm_caps.h"
+#include "qemu_spm_ns.h"
+#include "qemu_spm_postparse.h"
+#include "spm_domain_postparse.h"
 #include "spm_expand.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
@@ -30,12 +32,15 @@ spm_make_profiles(SpmProfiles *profiles)
     g_hash_table_insert(profiles->groups, (char *)"flavor m1.spm", &flavor);
 }
 
+static const SpmQemuOptions spm_newest = { .device = "spm-memory",
+                                           .libvirt_version = SPM_LIBVIRT_NEWEST,
+                                           .is_new = TRUE };
+
 /* Expands and validates @text; NULL when it is refused, with the reason in @detail. @before, if given,
  * changes the document first. */
 static char *
 spm_expand(const char *text, void (*before)(xmlNodePtr domain), gboolean *changed, char **detail)
 {
-    const SpmQemuOptions options = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST };
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(xmlDoc) doc = spm_xml_parse(text, faults);
     g_autoptr(SpmDomainDef) def = NULL;
@@ -45,9 +50,9 @@ spm_expand(const char *text, void (*before)(xmlNodePtr domain), gboolean *change
     spm_make_profiles(&profiles);
     if (doc && before)
         before(xmlDocGetRootElement(doc));
-    *changed = doc && spm_expand_doc(doc, &profiles, FALSE, faults);
+    *changed = doc && spm_expand_doc(doc, &profiles, &spm_newest, FALSE, faults);
     if (*changed && !faults->len)
-        def = spm_translate_load(doc, &options, faults);
+        def = spm_translate_load(doc, &spm_newest, faults);
     g_hash_table_unref(profiles.groups);
     if (!spm_faults_to_error(faults, &error)) {
         g_free(*detail);
@@ -92,15 +97,17 @@ spm_is_clean(const char *text)
     return def->memory == 0 || def->cells->len == 0 || def->memory == spm_domain_def_total(def);
 }
 
-/* TRUE when the last cells are those of requests alone. Otherwise some of them cannot be removed, and
- * requests keep them. */
+/* TRUE when the last cells are those of requests alone, and one that they need for the room. Otherwise some
+ * of them cannot be removed, and requests keep them. */
 static gboolean
 spm_has_last_cells(xmlDocPtr doc)
 {
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(SpmDomainDef) def = spm_domain_def_parse(xmlDocGetRootElement(doc), &spm_qemu_limits, faults);
-    guint lowest = G_MAXUINT, highest = 0, other = 0;
+    guint lowest = G_MAXUINT, highest = 0, other = 0, cells = def->cells->len;
 
+    spm_qemu_ns_parse(def);
+    spm_domain_def_post_parse(def);
     SPM_FOREACH(SpmMemoryDef, spm, def->spms) {
         if (!spm->alias || !g_str_has_prefix(spm->alias, "ua-spm-request")) {
             other = MAX(other, spm->cell);
@@ -109,7 +116,8 @@ spm_has_last_cells(xmlDocPtr doc)
         lowest = MIN(lowest, spm->cell);
         highest = MAX(highest, spm->cell);
     }
-    return lowest <= highest && highest + 1 == def->cells->len && other < lowest;
+    cells -= highest + 2 == cells && spm_qemu_needs_cell(def, &spm_newest, cells - 1);
+    return lowest <= highest && highest + 1 == cells && other < lowest;
 }
 
 /* What the metadata of @text puts into @other again. @data is the metadata's copy. */

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "qemu_spm.h"
+#include "qemu_spm_ns.h"
+#include "qemu_spm_postparse.h"
 #include "layout/spm_layout.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
@@ -231,7 +233,9 @@ spm_format(const char *text, const SpmQemuOptions *options, char **detail)
         g_autoptr(SpmDomainDef) def =
             spm_domain_def_parse(g_ptr_array_index(domains, i), &spm_qemu_limits, faults);
 
+        spm_qemu_ns_parse(def);
         spm_domain_def_post_parse(def);
+        spm_qemu_post_parse(def, options);
         spm_domain_def_format(def);
     }
     return spm_xml_format(doc);
@@ -286,7 +290,9 @@ spm_exercise(const char *text, const SpmQemuOptions *options)
 SpmVerdict
 spm_check_format(const char *text, char **detail)
 {
-    const SpmQemuOptions options = { .device = "spm-memory", .libvirt_version = SPM_LIBVIRT_NEWEST };
+    const SpmQemuOptions options = { .device = "spm-memory",
+                                     .libvirt_version = SPM_LIBVIRT_NEWEST,
+                                     .is_new = TRUE };
     g_autofree char *once = spm_format(text, &options, detail);
     g_autofree char *twice = NULL;
     g_autofree char *why = NULL;
@@ -336,7 +342,9 @@ spm_check_laws(const char *text, const char *stock, const SpmQemuOptions *option
 SpmVerdict
 spm_check_translate(const char *text, unsigned long libvirt_version, char **detail)
 {
-    const SpmQemuOptions options = { .device = "spm-memory", .libvirt_version = libvirt_version };
+    const SpmQemuOptions options = { .device = "spm-memory",
+                                     .libvirt_version = libvirt_version,
+                                     .is_new = TRUE };
     g_autoptr(GError) error = NULL;
     g_autofree char *stock = spm_translate_in(text, &options, &error);
     g_autofree char *shown = NULL;

@@ -12,7 +12,7 @@ from documents import ARGV, GOOD, REFUSED, TESTS, document
 DATA = TESTS / "layoutdata"
 DRAWN = ["spm-single", "spm-after-dimm", "spm-base", "spm-virtio-mem", "spm-two-nodes", "spm-path", "spm-kvm-pc",
          "spm-ram-above-4g", "spm-ram-above-4g-pc", "spm-sgx-epc", "spm-mixed", "spm-sixteen", "spm-utf8",
-         "spm-long-names", "spm-user-override", "spm-base-amd"]
+         "spm-long-names", "spm-user-override", "spm-base-amd", "spm-room-cell-dimm"]
 FORMATS = {"text": "txt", "svg": "svg"}
 
 SETUPS = json.loads((TESTS / "reference" / "sp-mem-11.1.3.json").read_text(encoding="utf-8"))

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#include "qemu_spm_caps.h"
+#include "qemu_spm_ns.h"
+#include "qemu_spm_postparse.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
 #include "spm_xml.h"
@@ -11,6 +12,7 @@
 int
 main(int argc, char **argv)
 {
+    const SpmQemuOptions options = { .libvirt_version = SPM_LIBVIRT_NEWEST, .is_new = TRUE };
     g_autoptr(SpmFaults) faults = spm_faults_new();
     g_autoptr(GError) error = NULL;
     g_autofree char *text = NULL;
@@ -28,7 +30,9 @@ main(int argc, char **argv)
         fprintf(stderr, "xml2xml: %s\n", error->message);
         return 1;
     }
+    spm_qemu_ns_parse(def);
     spm_domain_def_post_parse(def);
+    spm_qemu_post_parse(def, &options);
     spm_domain_def_format(def);
     output = spm_xml_format(doc);
     return fputs(output, stdout) == EOF;

@@ -56,6 +56,7 @@ spm_cli_document_set_options(SpmCliDocument *document, GError **error)
 
     document->qemu.device = device ? spm_qemu_device_find(device) : spm_qemu_device_name(0);
     document->qemu.libvirt_version = SPM_LIBVIRT_NEWEST;
+    document->qemu.is_new = TRUE;
     if (!document->qemu.device)
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                     "unknown device '%s'; expected spm-memory or sp-mem", device);

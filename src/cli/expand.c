@@ -52,7 +52,8 @@ spm_cli_expand_document(SpmCliDocument *document, const SpmProfiles *profiles, S
         return FALSE;
     changed = spm_cli_expand_store(document, faults);
     if (!faults->len)
-        changed |= spm_expand_doc(document->doc, profiles, spm_cli_expand_options.leftovers, faults);
+        changed |= spm_expand_doc(document->doc, profiles, &document->qemu, spm_cli_expand_options.leftovers,
+                                  faults);
     if (changed && !faults->len)
         def = spm_translate_load(document->doc, &document->qemu, faults);
     return changed;

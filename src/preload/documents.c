@@ -73,6 +73,7 @@ spm_options(virConnectPtr conn, SpmQemuOptions *options)
     options->device = settings->device;
     options->choose = spm_emulator_device;
     options->data = conn;
+    options->is_new = FALSE;
     return spm_libvirt()->armed && g_strcmp0(spm_libvirt()->virConnectGetType(conn), "QEMU") == 0 &&
            spm_libvirt()->virConnectGetLibVersion(conn, &options->libvirt_version) == 0;
 }
@@ -117,7 +118,7 @@ spm_in_with(virConnectPtr conn, const SpmQemuOptions *options, gboolean native, 
     guint count = 0;
 
     if (doc && incoming->is_new)
-        count += (guint)spm_expand_doc(doc, &spm_libvirt()->profiles, FALSE, incoming->faults);
+        count += (guint)spm_expand_doc(doc, &spm_libvirt()->profiles, options, FALSE, incoming->faults);
     if (doc && (!native || spm_native_lacks(doc)) && !incoming->faults->len)
         count += spm_translate_in_doc(doc, options, incoming->faults);
 
@@ -143,6 +144,7 @@ spm_in_with_device(virConnectPtr conn, const char *device, SpmQemuOptions *optio
 
     if (device)
         options->device = device;
+    options->is_new = incoming->is_new;
     return (native && !incoming->is_new && !strstr(incoming->xml, "pool")) ||
            spm_in_with(conn, options, native, incoming);
 }
