@@ -69,7 +69,8 @@ def part(axis: str, value: str) -> Path:
 
 def memory_xml(device: Device, window: int, backend: str, file: Path) -> str:
     """One element for a device; window is where the device memory begins."""
-    source = {"file": f"<path>{file}</path>", "hugepages": "<pagesize unit='MiB'>2</pagesize>"}
+    aligned = f"<alignsize unit='MiB'>{device.alignment // MIB}</alignsize>" if device.alignment > 1 else ""
+    source = {"file": f"<path>{file}</path>{aligned}", "hugepages": "<pagesize unit='MiB'>2</pagesize>"}
     lines = [f"<memory model='{device.model}'>"]
     if device.model == "nvdimm":
         lines.append(f"<source><path>{file}</path></source>")
@@ -89,7 +90,7 @@ def memory_xml(device: Device, window: int, backend: str, file: Path) -> str:
 def numa_xml(layout: Layout) -> str:
     """The cells; all RAM and the processor are in cell 0."""
     cells = [f"<cell id='0' cpus='0' memory='{layout.ram // MIB}' unit='MiB'"]
-    cells += [f"<cell id='{cell}' memory='0' unit='KiB'" for cell in range(1, layout.cells)]
+    cells += [f"<cell id='{cell}' memory='0' unit='KiB'" for cell in range(1, layout.cells - layout.added_cells)]
     if not layout.hmat:
         return "\n".join(cell + "/>" for cell in cells)
     ids = range(layout.cells)

@@ -18,6 +18,8 @@ class Device:
     node: int
     size: int = 128 * MIB
     offset: int | None = None
+    # Of its host memory, which must be a file.
+    alignment: int = 1
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Layout:
     ram: int = GIB
     # More cells than its devices need.
     spare_cells: int = 0
+    # Still more, which its XML does not have and the module adds.
+    added_cells: int = 0
     hmat: bool = False
 
     @property
     def cells(self) -> int:
-        return 1 + max(device.node for device in self.devices) + self.spare_cells
+        return 1 + max(device.node for device in self.devices) + self.spare_cells + self.added_cells
 
     @property
     def spms(self) -> list[Device]:
@@ -70,6 +74,7 @@ LAYOUTS = {
 MORE_LAYOUTS = {
     "dimm-with-base": Layout((Device("dimm", 0, offset=128 * MIB), spm(1, 0))),
     "spm-with-base": Layout((spm(1, 0),)),
+    "aligned": Layout((spm(1), Device("spm", 2, 256 * MIB, alignment=256 * MIB)), added_cells=1),
 }
 
 
@@ -107,11 +112,11 @@ class Placed:
 
 
 def place(layout: Layout, machine: str) -> list[Placed]:
-    """All devices, SPM first. No size needs a gap to be aligned."""
+    """All devices, SPM first. No size needs a gap to be aligned, only an alignment that the XML asks for."""
     at = window = window_start(layout, machine)
     placed = []
     for device in [*layout.spms, *layout.others]:
-        start = at if device.offset is None else window + device.offset
+        start = -(-at // device.alignment) * device.alignment if device.offset is None else window + device.offset
         at = start + device.size
         placed.append(Placed(device, start, at))
     return placed

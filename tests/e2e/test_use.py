@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass
 
 import pytest
+from acpi import SRAT_ENABLED, SRAT_HOTPLUGGABLE
 from guest import Guest
 from matrix import Row
 from matrix_guest import Evidence, Facts, RowGuest, boot_and_look, walk
 from matrix_layouts import layout_of, place
 from matrix_run import Job
 from programs import BUILD, run
-from report import DaxDevice, Range, Report, merged
+from report import Affinity, DaxDevice, Range, Report, merged
 
 SEED = 42
 SECONDS = 240  # to write all of it, on a busy machine
@@ -181,3 +182,33 @@ def test_spm_above_a_dimm_is_refused(facts: Forced) -> None:
 @pytest.mark.parametrize("facts", FORCED["spm-with-base"], indirect=True, ids=str)
 def test_room_below_spm_of_the_last_cell_is_refused(facts: Forced) -> None:
     assert f"but free hotplug space below it ({facts.below.start:#x}) is reported on the same node" in verdict(facts)
+
+
+# ---- the room that an alignment leaves, for which the module adds a cell
+
+ALIGNED = Job("aligned", Row("10.0", "seabios", "q35", "aligned", "file", "bookworm"), boot_and_look)
+every_aligned = pytest.mark.parametrize("facts", [ALIGNED], indirect=True, ids=str)
+
+
+@every_aligned
+def test_room_below_spm_is_of_a_cell_of_its_own(facts: Facts) -> None:
+    lower, upper = facts.spms
+    assert lower.end < upper.start
+    hotplug = SRAT_ENABLED | SRAT_HOTPLUGGABLE
+    assert sorted(entry for entry in facts.report.srat if entry.start >= facts.window.start) == [
+        lower.affinity, Affinity(lower.end, upper.start, 3, hotplug),
+        upper.affinity, Affinity(upper.end, facts.window.end, 3, hotplug)]
+
+
+@every_aligned
+def test_driver_finds_spm_above_such_room(facts: Facts) -> None:
+    assert facts.walks == {spm.device.node: Range(spm.start, spm.end) for spm in facts.spms}
+
+
+@every_aligned
+def test_dumpxml_shows_the_cell(facts: Facts) -> None:
+    """It was not in the document that was defined, and what is shown of the running guest has it."""
+    assert "<cell id='3'" not in facts.evidence.files["domain.xml"]
+    assert "<cell id='3' memory='0' unit='KiB'/>" in facts.live_xml
+    done = run(BUILD / "src" / "virt-spm", "validate", "--libvirt-version", "11.3.0", "-", text=facts.live_xml)
+    assert done.returncode == 0, done.stderr
