@@ -120,7 +120,7 @@ def cells(text):
 
 @pytest.mark.parametrize("version", [OLD_LIBVIRT, NEW_LIBVIRT])
 def test_it_goes_with_the_requests(version, expand, virt_spm):
-    """libvirt before 12.8 starts no domain that has cells without memory and no SPM."""
+    """libvirt before 11.8 starts no domain that has cells without memory and no SPM."""
     stock = virt_spm("translate", "--libvirt-version", version, "-", text=REQUESTED).stdout
     for text in REQUESTED, stock:
         assert cells(expand(re.sub(" *<spm:requests.*</spm:requests>\n", "", text, flags=re.S))) == ["0"]
