@@ -12,6 +12,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "qemu_spm_carrier.h"
 #include "qemu_spm_ns.h"
 #include "qemu_spm_window.h"
 #include "spm_cpuset.h"
@@ -50,18 +51,25 @@ spm_argv_backend_init(SpmBackend *backend, const SpmDomainDef *def, const SpmMem
                       const SpmQemuOptions *options)
 {
     static const SpmCellDef no_cell = { 0 };
-    unsigned int id = spm_qemu_carrier_cell(def, spm, options);
-    const SpmCellDef *known = spm_domain_def_cell(def, id), *cell = known ? known : &no_cell;
-    const SpmNumaPolicy *policy = cell->has_policy ? &cell->policy : &def->policy;
-    guint64 pagesize = spm->pagesize ? spm->pagesize : spm_qemu_pagesize(def, id);
+    const SpmCellDef *known, *cell;
+    const SpmNumaPolicy *policy;
+    SpmCarrier carrier;
+    guint64 pagesize;
 
-    backend->access = spm->access ? spm->access : cell->access ? cell->access : def->backing.access;
-    backend->discard = spm->discard ? spm->discard : cell->discard ? cell->discard : def->backing.discard;
+    spm_qemu_carrier_init(&carrier, def, spm, options);
+    known = spm_domain_def_cell(def, carrier.cell);
+    cell = known ? known : &no_cell;
+    policy = spm_qemu_policy(def, cell);
+    pagesize = carrier.pagesize ? carrier.pagesize : spm_qemu_pagesize(def, carrier.cell);
+    backend->access = carrier.access ? carrier.access : cell->access ? cell->access : def->backing.access;
+    backend->discard = carrier.discard ? carrier.discard
+                       : cell->discard ? cell->discard
+                                       : def->backing.discard;
     backend->pagesize = spm->path || pagesize == SPM_SYSTEM_PAGE_KIB ? 0 : pagesize;
     /* a file is filled before the guest starts, except a real persistent memory, which would wear */
     backend->prealloc = def->backing.immediate || backend->pagesize || (spm->path && !spm->pmem);
-    backend->nodemask = spm->nodemask ? spm->nodemask : policy->nodeset;
-    backend->policy = spm_argv_policy(policy->mode ? policy->mode : "strict");
+    backend->nodemask = carrier.nodemask ? carrier.nodemask : policy->nodeset;
+    backend->policy = spm_argv_policy(spm_qemu_policy_mode(policy));
 }
 
 static void
@@ -214,7 +222,7 @@ spm_argv_device_build(const SpmDomainDef *def, const SpmMemoryDef *spm, const Sp
 {
     g_autoptr(JsonObject) json = json_object_new();
     g_autofree char *memdev = g_strdup_printf("mem%s", spm->alias);
-    gboolean same_cell = spm_qemu_carrier_cell(def, spm, options) == spm->cell;
+    gboolean same_cell = spm->cell < spm_qemu_stock_cells(def, options);
 
     if (same_cell)
         json_object_set_int_member(json, "node", spm->cell);

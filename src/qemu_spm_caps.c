@@ -142,18 +142,3 @@ spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options)
         count--;
     return count;
 }
-
-/**
- * spm_qemu_carrier_cell:
- * @def: a definition
- * @spm: one of its spm elements
- * @options: for which libvirt
- *
- * Returns: the cell that the carrier of @spm names and whose memory policy libvirt applies: that of @spm, or
- * 0 when libvirt is not given that cell
- */
-unsigned int
-spm_qemu_carrier_cell(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options)
-{
-    return spm->cell < spm_qemu_stock_cells(def, options) ? spm->cell : 0;
-}

@@ -48,5 +48,3 @@ const char *spm_qemu_device_find(const char *device);
 void spm_qemu_set_no_device(GError **error, SpmErrorCode code, const char *emulator);
 gboolean spm_qemu_device_moves_contents(const char *device);
 guint spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options);
-unsigned int spm_qemu_carrier_cell(const SpmDomainDef *def, const SpmMemoryDef *spm,
-                                   const SpmQemuOptions *options);

@@ -192,6 +192,21 @@ spm_qemu_ns_overrides(xmlNodePtr domain)
     return overrides;
 }
 
+static GPtrArray *
+spm_qemu_ns_find_in_commandlines(xmlNodePtr domain, const char *name)
+{
+    GPtrArray *found = g_ptr_array_new();
+    const xmlNs *ns = &spm_qemu_ns;
+
+    for (xmlNodePtr commandline = spm_xml_first(domain, ns, "commandline"); commandline;
+         commandline = spm_xml_next(commandline, ns, "commandline")) {
+        for (xmlNodePtr node = spm_xml_first(commandline, ns, name); node;
+             node = spm_xml_next(node, ns, name))
+            g_ptr_array_add(found, node);
+    }
+    return found;
+}
+
 /**
  * spm_qemu_ns_arguments:
  * @domain: a <domain>
@@ -201,15 +216,19 @@ spm_qemu_ns_overrides(xmlNodePtr domain)
 GPtrArray *
 spm_qemu_ns_arguments(xmlNodePtr domain)
 {
-    GPtrArray *args = g_ptr_array_new();
-    const xmlNs *ns = &spm_qemu_ns;
+    return spm_qemu_ns_find_in_commandlines(domain, "arg");
+}
 
-    for (xmlNodePtr commandline = spm_xml_first(domain, ns, "commandline"); commandline;
-         commandline = spm_xml_next(commandline, ns, "commandline")) {
-        for (xmlNodePtr arg = spm_xml_first(commandline, ns, "arg"); arg; arg = spm_xml_next(arg, ns, "arg"))
-            g_ptr_array_add(args, arg);
-    }
-    return args;
+/**
+ * spm_qemu_ns_variables:
+ * @domain: a <domain>
+ *
+ * Returns: (transfer container): the <qemu:env> of every <qemu:commandline>
+ */
+GPtrArray *
+spm_qemu_ns_variables(xmlNodePtr domain)
+{
+    return spm_qemu_ns_find_in_commandlines(domain, "env");
 }
 
 /* What <qemu:...> elements say, in SpmDomainDef.ns_data. */
@@ -282,6 +301,27 @@ spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options)
             return TRUE;
     }
     return FALSE;
+}
+
+/**
+ * spm_qemu_ns_variable_line:
+ * @def: a definition
+ * @name: of a variable of QEMU's environment
+ *
+ * Returns: the line of the first <qemu:env> that sets it, 0 when none does
+ */
+unsigned int
+spm_qemu_ns_variable_line(const SpmDomainDef *def, const char *name)
+{
+    g_autoptr(GPtrArray) variables = spm_qemu_ns_variables(def->root);
+
+    SPM_FOREACH(xmlNode, variable, variables) {
+        g_autofree char *found = spm_xml_attr(variable, "name");
+
+        if (g_strcmp0(found, name) == 0)
+            return spm_xml_line(variable);
+    }
+    return 0;
 }
 
 /**

@@ -26,6 +26,10 @@ typedef struct {
 /* Gets one <qemu:property>, as libvirt reads it; NULL stands for an attribute that is not there. */
 typedef void (*SpmQemuSettingFunc)(const char *name, const char *type, const char *value, gpointer data);
 
+/* The variable of QEMU's environment in which translation keeps what libvirt is not given (spm_left_out.c).
+ */
+#define SPM_QEMU_CELLS_VARIABLE "LIBVIRT_SPM_CELLS"
+
 /* What QEMU calls each property. */
 extern const char *const spm_qemu_property_names[SPM_QEMU_PROPERTIES];
 
@@ -36,10 +40,12 @@ xmlNsPtr spm_qemu_ns_ensure(xmlNodePtr domain);
 void spm_qemu_ns_drop(xmlNodePtr domain);
 GTree *spm_qemu_ns_overrides(xmlNodePtr domain);
 GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);
+GPtrArray *spm_qemu_ns_variables(xmlNodePtr domain);
 
 void spm_qemu_ns_parse(SpmDomainDef *def);
 const SpmQemuOverride *spm_qemu_ns_override(const SpmDomainDef *def, const char *alias);
 gboolean spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options);
+unsigned int spm_qemu_ns_variable_line(const SpmDomainDef *def, const char *name);
 unsigned int spm_qemu_override_line(const SpmQemuOverride *override, SpmQemuProperty property);
 char *spm_qemu_override_value(const SpmQemuOverride *override, SpmQemuProperty property);
 void spm_qemu_override_foreach(const SpmQemuOverride *override, SpmQemuSettingFunc func, gpointer data);

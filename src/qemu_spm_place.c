@@ -119,9 +119,8 @@ spm_place_given_base(const SpmDomainDef *def, const SpmMemoryDef *spm)
 static gboolean
 spm_place_spm(const SpmPlacing *placing, const SpmMemoryDef *spm)
 {
-    unsigned int cell = spm_qemu_carrier_cell(placing->def, spm, placing->options);
     guint64 align = spm->path ? spm_place_align_path(spm->path, spm->alignsize)
-                              : spm_place_align(placing, spm->pagesize, cell, 0);
+                              : spm_place_align(placing, spm->pagesize, spm->cell, 0);
     SpmPlace place = {
         TRUE,     spm_place_given_base(placing->def, spm), spm->size * SPM_KIB, spm->cell, "spm", spm->alias,
         spm->line

@@ -5,10 +5,15 @@
 
 #include <string.h>
 
+#include "qemu_spm_carrier.h"
 #include "qemu_spm_ns.h"
 #include "qemu_spm_place.h"
 #include "qemu_spm_window.h"
+#include "spm_cpuset.h"
 #include "spm_domain_validate.h"
+
+/* In characters. */
+#define SPM_QEMU_NODESETS_MAX 16384U
 
 /* ---- QEMU ---- */
 
@@ -122,6 +127,17 @@ spm_qemu_validate_slots(const SpmDomainDef *def, SpmFaults *faults)
 }
 
 static void
+spm_qemu_validate_variables(const SpmDomainDef *def, SpmFaults *faults)
+{
+    unsigned int line = spm_qemu_ns_variable_line(def, SPM_QEMU_CELLS_VARIABLE);
+
+    if (line)
+        spm_faults_add(faults, SPM_ERROR_CONFIG, line,
+                       "<env> of <commandline> has name='" SPM_QEMU_CELLS_VARIABLE
+                       "', which libvirt-spm sets itself; remove the element");
+}
+
+static void
 spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const SpmQemuProperty ours[] = { SPM_QEMU_DRIVER, SPM_QEMU_SLOT, SPM_QEMU_NODE };
@@ -141,38 +157,161 @@ spm_qemu_validate_overrides(const SpmDomainDef *def, SpmFaults *faults)
 
 /* ---- libvirt ---- */
 
+/* An attribute or a child that a cell which is left out cannot have. */
+static void
+spm_qemu_validate_extra(const SpmCellDef *cell, const SpmCellExtra *extra, SpmFaults *faults)
+{
+    static const struct {
+        const char *name, *values;
+    } choices[] = { { "memAccess", "'shared' or 'private'" }, { "discard", "'yes' or 'no'" } };
+    g_autofree char *what = extra->element ? g_strdup_printf("<%s>", extra->name)
+                                           : g_strdup_printf("the attribute '%s'", extra->name);
+
+    for (gsize i = 0; !extra->element && i < G_N_ELEMENTS(choices); i++) {
+        if (strcmp(extra->name, choices[i].name) != 0)
+            continue;
+        spm_faults_add(faults, SPM_ERROR_CONFIG, extra->line, "<cell id='%u'> has an invalid %s; expected %s",
+                       cell->id, extra->name, choices[i].values);
+        return;
+    }
+    if (!extra->element && strcmp(extra->name, "cpus") == 0)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, extra->line,
+            "<cell id='%u'> has cpus, but no memory; libvirt before 11.8.0 cannot have such a cell, "
+            "and gives CPUs that no cell has to <cell id='0'>; give the CPUs to a cell with memory, or "
+            "use a newer libvirt",
+            cell->id);
+    else
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, extra->line,
+            "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before 11.8.0 "
+            "cannot give to a cell without memory; remove it or use a newer libvirt",
+            cell->id, what);
+}
+
+/* How the memory devices of a cell are mapped, their carriers say; see qemu_spm_carrier.c. */
+static gboolean
+spm_qemu_validate_is_carried(const SpmCellDef *cell, const SpmCellExtra *extra)
+{
+    return !extra->element && ((cell->access && strcmp(extra->name, "memAccess") == 0) ||
+                               (cell->discard && strcmp(extra->name, "discard") == 0));
+}
+
 static void
 spm_qemu_validate_left_out_cell(const SpmCellDef *cell, SpmFaults *faults)
 {
     SPM_FOREACH(const SpmCellExtra, extra, cell->extras) {
-        g_autofree char *what = extra->element ? g_strdup_printf("<%s>", extra->name)
-                                               : g_strdup_printf("the attribute '%s'", extra->name);
+        if (!spm_qemu_validate_is_carried(cell, extra))
+            spm_qemu_validate_extra(cell, extra, faults);
+    }
+    if (cell->repeated)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->repeated_line,
+            "<%s> names <cell id='%u'>, which another <%s> names as well; only one may name a cell",
+            cell->repeated, cell->id, cell->repeated);
+}
 
-        spm_faults_add(faults, SPM_ERROR_CONFIG, extra->line,
-                       "<cell id='%u'>, which <memory model='spm'> needs, has %s, which libvirt before "
-                       "11.8.0 cannot give to a cell without memory; remove it or use a newer libvirt",
-                       cell->id, what);
+/* libvirt is not given the <memnode> of a cell that is left out, so it does not check it. */
+static void
+spm_qemu_validate_left_out_policy(const SpmCellDef *cell, SpmFaults *faults)
+{
+    static const char *const modes[] = { "strict", "preferred", "interleave", "restrictive", NULL };
+    const char *mode = spm_qemu_policy_mode(&cell->policy), *nodeset = cell->policy.nodeset;
+    SpmCpuset set;
+
+    spm_cpuset_parse(nodeset, &set);
+    if (spm_cpuset_is_empty(&set))
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->policy.line,
+            "<memnode> of <cell id='%u'> has nodeset='%s'; expected a set of host NUMA nodes such as "
+            "'0' or '0-1,3'",
+            cell->id, nodeset ? nodeset : "");
+    if (!g_strv_contains(modes, mode))
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->policy.line,
+            "<memnode> of <cell id='%u'> has mode='%s'; expected 'strict', 'preferred', 'interleave' "
+            "or 'restrictive'",
+            cell->id, mode);
+}
+
+/* Translation keeps the nodesets that name cells which are left out, or are for them, in one variable, and
+ * Linux passes no longer one to QEMU. */
+static void
+spm_qemu_validate_nodesets(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+{
+    gsize length = 0;
+
+    SPM_FOREACH(const SpmCellReference, reference, def->references) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, reference->cell);
+        const char *nodeset = reference->nodeset;
+
+        if (strcmp(reference->element, "memnode") == 0)
+            nodeset = cell->policy.nodeset;
+        if (reference->cell < stock_cells || !nodeset)
+            continue;
+        length += strlen(nodeset);
+        if (length <= SPM_QEMU_NODESETS_MAX)
+            continue;
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, reference->line,
+            "<%s> is one of those that name cells without memory, and their nodesets have more than %u "
+            "characters, which libvirt before 11.8.0 cannot pass to QEMU; shorten them or use a newer "
+            "libvirt",
+            reference->element, SPM_QEMU_NODESETS_MAX);
+        return;
     }
 }
 
 static void
+spm_qemu_validate_left_out_policies(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
+{
+    for (guint i = stock_cells; i < def->cells->len; i++) {
+        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
+
+        if (cell->has_policy)
+            spm_qemu_validate_left_out_policy(cell, faults);
+    }
+    spm_qemu_validate_nodesets(def, stock_cells, faults);
+}
+
+/* What the carrier of @spm cannot say, and no cell with memory says either. */
+static void
+spm_qemu_validate_carrier(const SpmDomainDef *def, const SpmMemoryDef *spm, const SpmQemuOptions *options,
+                          SpmFaults *faults)
+{
+    const SpmCellDef *cell = spm_domain_def_cell(def, spm->cell);
+    SpmCarrier carrier;
+
+    spm_qemu_carrier_init(&carrier, def, spm, options);
+    if (carrier.fit == SPM_CARRIER_MODE)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->policy.line,
+            "<memnode> of <cell id='%u'>, which has no memory, has mode='%s'; libvirt before 11.8.0 "
+            "gives the memory of <memory model='spm'> the mode of a cell with memory, and none has "
+            "this mode; use mode='%s' or a newer libvirt",
+            spm->cell, spm_qemu_policy_mode(&cell->policy),
+            spm_qemu_policy_mode(spm_qemu_policy(def, g_ptr_array_index(def->cells, 0))));
+    else if (carrier.fit == SPM_CARRIER_PATH)
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, cell->policy.line,
+            "<memnode> of <cell id='%u'>, which has no memory, has nodeset='%s'; libvirt before 11.8.0 "
+            "gives a <path> of <memory model='spm'> the nodes of a cell with memory, and none has "
+            "these; remove the <memnode> or use a newer libvirt",
+            spm->cell, cell->policy.nodeset);
+}
+
+/* What names a cell that is left out, except what a carrier says instead. */
+static void
 spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
 {
     SPM_FOREACH(const SpmCellReference, reference, def->references) {
-        if (reference->cell < stock_cells)
+        if (reference->cell < stock_cells || reference->nodeset || strcmp(reference->element, "memnode") == 0)
             continue;
-        if (reference->nodeset)
-            spm_faults_add(faults, SPM_ERROR_CONFIG, reference->line,
-                           "<page> of <hugepages> has nodeset='%s' with cell %u, which has no memory of its "
-                           "own and which <memory model='spm'> uses; libvirt before 11.8.0 cannot refer to "
-                           "such a cell; give the spm element a <pagesize> or use a newer libvirt",
-                           reference->nodeset, reference->cell);
-        else
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, reference->line,
-                "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; libvirt "
-                "before 11.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
-                reference->element, reference->attribute, reference->cell);
+        spm_faults_add(
+            faults, SPM_ERROR_CONFIG, reference->line,
+            "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; libvirt "
+            "before 11.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
+            reference->element, reference->attribute, reference->cell);
     }
 }
 
@@ -200,17 +339,20 @@ spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, Spm
         const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
 
         if (cell->memory == 0)
-            spm_faults_add(
-                faults, SPM_ERROR_CONFIG, cell->line,
-                "<cell id='%u'> has no memory and precedes one that has, which libvirt before 11.8.0 cannot "
-                "start; put cells that only <memory model='spm'> uses last, or use a newer libvirt",
-                cell->id);
+            spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
+                           "<cell id='%u'> has no memory and precedes one that has; libvirt before 11.8.0 "
+                           "cannot have such a "
+                           "cell, and without it libvirt would give the cells behind it other numbers; put "
+                           "cells that only "
+                           "<memory model='spm'> uses last, or use a newer libvirt",
+                           cell->id);
     }
     if (stock_cells == 0)
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->numa_line,
                        "<numa> has no <cell> with memory; the guest needs RAM besides <memory model='spm'>");
     for (guint i = stock_cells; i < def->cells->len; i++)
         spm_qemu_validate_left_out_cell(g_ptr_array_index(def->cells, i), faults);
+    spm_qemu_validate_left_out_policies(def, stock_cells, faults);
     spm_qemu_validate_references(def, stock_cells, faults);
     spm_qemu_validate_distances(def, stock_cells, faults);
 }
@@ -227,8 +369,11 @@ spm_qemu_validate_libvirt(const SpmDomainDef *def, const SpmQemuOptions *options
                        "<memory model='spm'> requires libvirt 10.0.0 or newer; this is %s, which could not "
                        "start the domain",
                        name);
-    if (stock_cells < def->cells->len)
-        spm_qemu_validate_left_out_cells(def, stock_cells, faults);
+    if (stock_cells == def->cells->len)
+        return;
+    spm_qemu_validate_left_out_cells(def, stock_cells, faults);
+    SPM_FOREACH(const SpmMemoryDef, spm, def->spms)
+        spm_qemu_validate_carrier(def, spm, options, faults);
 }
 
 /**
@@ -257,6 +402,7 @@ spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
     spm_qemu_validate_mixed_bases(def, faults);
     spm_qemu_validate_slots(def, faults);
     spm_qemu_validate_overrides(def, faults);
+    spm_qemu_validate_variables(def, faults);
     spm_qemu_validate_libvirt(def, options, faults);
     /* the place of the window depends on everything that was checked so far */
     if (complete && faults->len == before)

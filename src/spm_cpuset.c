@@ -126,3 +126,70 @@ spm_cpuset_contains(const SpmCpuset *set, guint node)
 {
     return node < SPM_CPUSET_NODES && set->bytes[node / 8] & 1U << node % 8;
 }
+
+/**
+ * spm_cpuset_is_empty:
+ * @set: a set
+ *
+ * Returns: TRUE when no number is in the set
+ */
+gboolean
+spm_cpuset_is_empty(const SpmCpuset *set)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(set->bytes); i++) {
+        if (set->bytes[i])
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/**
+ * spm_cpuset_remove:
+ * @set: a set
+ * @node: a number below SPM_CPUSET_NODES, which is taken out
+ */
+void
+spm_cpuset_remove(SpmCpuset *set, guint node)
+{
+    set->bytes[node / 8] = (guint8)(set->bytes[node / 8] & ~(1U << node % 8));
+}
+
+/**
+ * spm_cpuset_add:
+ * @set: a set
+ * @node: a number below SPM_CPUSET_NODES, which is put in
+ */
+void
+spm_cpuset_add(SpmCpuset *set, guint node)
+{
+    set->bytes[node / 8] = (guint8)(set->bytes[node / 8] | 1U << node % 8);
+}
+
+/**
+ * spm_cpuset_format:
+ * @set: a set
+ *
+ * Returns: (transfer full): the set in libvirt's own style: "0-1,3"; "" for none
+ */
+char *
+spm_cpuset_format(const SpmCpuset *set)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint node = 0; node < SPM_CPUSET_NODES; node++) {
+        guint first = node;
+
+        if (!set->bytes[node / 8]) {
+            node |= 7; /* none of this byte */
+            continue;
+        }
+        if (!spm_cpuset_contains(set, node))
+            continue;
+        while (spm_cpuset_contains(set, node + 1))
+            node++;
+        g_string_append_printf(text, text->len ? ",%u" : "%u", first);
+        if (node > first)
+            g_string_append_printf(text, "-%u", node);
+    }
+    return g_string_free(text, FALSE);
+}

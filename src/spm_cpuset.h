@@ -16,3 +16,7 @@ typedef struct {
 gboolean spm_cpuset_is_valid(const char *text);
 void spm_cpuset_parse(const char *text, SpmCpuset *set);
 gboolean spm_cpuset_contains(const SpmCpuset *set, guint node);
+gboolean spm_cpuset_is_empty(const SpmCpuset *set);
+void spm_cpuset_remove(SpmCpuset *set, guint node);
+void spm_cpuset_add(SpmCpuset *set, guint node);
+char *spm_cpuset_format(const SpmCpuset *set);

@@ -130,6 +130,7 @@ static void
 spm_domain_numa_policy_parse(SpmNumaPolicy *policy, xmlNodePtr node)
 {
     spm_domain_numa_policy_clear(policy);
+    policy->line = spm_xml_line(node);
     policy->mode = spm_xml_attr(node, "mode");
     policy->nodeset = spm_xml_attr(node, "nodeset");
 }
@@ -199,6 +200,9 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     cell->discard = spm_choice_from_string(spm_tristate_names, discard);
     spm_domain_cell_parse_extras(cell);
     cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
+    cell->plain = cell->memory == 0 && !node->children &&
+                  cell->extras->len ==
+                      (guint)(cell->access != SPM_ACCESS_DEFAULT) + (cell->discard != SPM_TRISTATE_ABSENT);
     cell->has_distances = distances != NULL;
     cell->distances_line = spm_xml_line(distances);
     return cell;
@@ -218,7 +222,7 @@ spm_domain_def_add_cell(SpmDomainDef *def)
     cell->id = def->cells->len;
     cell->has_memory = TRUE;
     cell->extras = g_ptr_array_new_with_free_func(g_free);
-    cell->bare = TRUE;
+    cell->bare = cell->plain = TRUE;
     g_ptr_array_add(def->cells, cell);
 }
 
@@ -284,6 +288,16 @@ spm_domain_add_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribu
     return reference;
 }
 
+/* Notes that @node sets for @cell what another element has set. */
+static void
+spm_domain_note_repeated(SpmCellDef *cell, xmlNodePtr node)
+{
+    if (cell->repeated)
+        return;
+    cell->repeated = (const char *)node->name;
+    cell->repeated_line = spm_xml_line(node);
+}
+
 /* The cell that @attribute names, if there is such a cell. */
 static SpmCellDef *
 spm_domain_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
@@ -324,6 +338,8 @@ spm_domain_parse_numatune(SpmDomainDef *def)
 
         if (!cell || !spm_xml_is(node, NULL, "memnode"))
             continue;
+        if (cell->has_policy)
+            spm_domain_note_repeated(cell, node);
         cell->has_policy = TRUE;
         spm_domain_numa_policy_parse(&cell->policy, node);
     }
@@ -344,10 +360,11 @@ spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, const char *node
 
         if (!spm_cpuset_contains(&set, i))
             continue;
-        if (!cell->has_pagesize) {
-            cell->has_pagesize = TRUE;
+        if (cell->has_pagesize)
+            spm_domain_note_repeated(cell, node);
+        else
             cell->pagesize = size;
-        }
+        cell->has_pagesize = TRUE;
         if (!reference) {
             reference = spm_domain_add_reference(def, node, "nodeset");
             reference->nodeset = g_strdup(nodeset);

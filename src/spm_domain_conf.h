@@ -83,6 +83,7 @@ typedef struct {
 typedef struct {
     char *mode;    /* NULL: the default */
     char *nodeset; /* in libvirt's cpuset syntax, or NULL */
+    unsigned int line;
 } SpmNumaPolicy;
 
 /* An attribute or a child of a <cell> that carries more than its id and its memory. */
@@ -105,12 +106,16 @@ typedef struct {
     SpmTristate discard;
     GPtrArray *extras; /* of SpmCellExtra */
     gboolean bare;     /* it has an id and no memory, and nothing else */
+    gboolean plain;    /* it may have how its memory devices are mapped as well */
     gboolean has_distances;
     unsigned int distances_line;
     gboolean has_policy;
     SpmNumaPolicy policy;  /* of its <memnode> */
     gboolean has_pagesize; /* a <page> of <hugepages> names it */
     guint64 pagesize;      /* KiB */
+    /* what sets one of these a second time, which libvirt refuses: borrowed from the document, or NULL */
+    const char *repeated;
+    unsigned int repeated_line;
 } SpmCellDef;
 
 /* Another element that names a cell: in <interconnects>, in <numatune>, or a <page> of <hugepages>. */

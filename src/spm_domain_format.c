@@ -146,21 +146,25 @@ spm_format_add_cell(const SpmDomainDef *def, unsigned int id)
 }
 
 /* Translation leaves cells without memory out and puts them back. So all cells get explicit ids, as their
- * positions can change, and bare cells get one spelling. */
+ * positions can change, and plain cells get one spelling. */
 static void
 spm_format_cells(const SpmDomainDef *def)
 {
     SPM_FOREACH(SpmCellDef, cell, def->cells) {
         if (!cell->node)
             cell->node = spm_format_add_cell(def, cell->id);
-        while (cell->bare && cell->node->properties)
+        while (cell->plain && cell->node->properties)
             xmlRemoveProp(cell->node->properties);
         if (!xmlHasProp(cell->node, BAD_CAST "id"))
             spm_xml_set_attr(cell->node, "id", "%u", cell->id);
-        if (cell->bare) {
-            spm_xml_set_attr(cell->node, "memory", "0");
-            spm_xml_set_attr(cell->node, "unit", "KiB");
-        }
+        if (!cell->plain)
+            continue;
+        spm_xml_set_attr(cell->node, "memory", "0");
+        spm_xml_set_attr(cell->node, "unit", "KiB");
+        if (cell->access)
+            spm_xml_set_attr(cell->node, "memAccess", "%s", spm_access_names[cell->access]);
+        if (cell->discard)
+            spm_xml_set_attr(cell->node, "discard", "%s", spm_tristate_names[cell->discard]);
     }
 }
 

@@ -17,17 +17,20 @@
  *
  * libvirt older than 11.8 gives a cell without memory a backend of size 0, which QEMU refuses. There,
  * trailing cells without memory are left out of <numa> and reach QEMU as "-numa node,nodeid=N" through
- * <qemu:commandline>; their carriers name cell 0 and override the property "node". */
+ * <qemu:commandline>; their carriers name another cell and override the property "node". What else the
+ * document says of these cells goes to spm_left_out.c. */
 
 #include "spm_translate.h"
 
 #include <string.h>
 
+#include "qemu_spm_carrier.h"
 #include "qemu_spm_ns.h"
 #include "qemu_spm_postparse.h"
 #include "qemu_spm_validate.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
+#include "spm_left_out.h"
 #include "spm_memory_conf.h"
 #include "spm_xml.h"
 
@@ -132,7 +135,7 @@ spm_translate_add_override(const SpmDomainDef *def, const SpmMemoryDef *spm, con
 
     spm_translate_add_property(frontend, "driver", "string", options->device);
     spm_translate_add_property(frontend, "slot", "remove", NULL);
-    if (spm_qemu_carrier_cell(def, spm, options) == spm->cell)
+    if (spm->cell < spm_qemu_stock_cells(def, options))
         return;
     g_snprintf(node, sizeof(node), "%u", spm->cell);
     spm_translate_add_property(frontend, "node", "unsigned", node);
@@ -143,12 +146,18 @@ static void
 spm_translate_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned int slot,
                            const SpmQemuOptions *options)
 {
-    SpmMemoryDef carrier = *spm;
+    SpmMemoryDef stock = *spm;
+    SpmCarrier carrier;
     xmlNodePtr node, address;
 
-    carrier.cell = spm_qemu_carrier_cell(def, spm, options);
-    carrier.has_base = FALSE;
-    node = spm_memory_def_format(&carrier, spm->path ? "nvdimm" : "dimm");
+    spm_qemu_carrier_init(&carrier, def, spm, options);
+    stock.cell = carrier.cell;
+    stock.access = carrier.access;
+    stock.discard = carrier.discard;
+    stock.pagesize = carrier.pagesize;
+    stock.nodemask = (char *)carrier.nodemask;
+    stock.has_base = FALSE;
+    node = spm_memory_def_format(&stock, spm->path ? "nvdimm" : "dimm");
     address = spm_xml_add(node, "address", NULL);
     spm_xml_add_attr(address, "type", "dimm");
     spm_xml_set_attr(address, "slot", "%u", slot);
@@ -197,6 +206,7 @@ spm_translate_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *opt
         spm_translate_add_argument(commandline, node);
         spm_xml_remove(cell->node);
     }
+    spm_left_out_take(def, options, commandline);
 }
 
 static void
@@ -371,6 +381,7 @@ spm_translate_make_spm(xmlNodePtr domain)
     g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
+    g_autoptr(SpmLeftOut) kept = spm_left_out_read(domain);
     gboolean left_out = FALSE;
     guint carriers = 0;
 
@@ -380,12 +391,17 @@ spm_translate_make_spm(xmlNodePtr domain)
 
         if (!override)
             continue;
-        left_out |= spm_translate_take_override(override, memory, emptied);
+        if (spm_translate_take_override(override, memory, emptied)) {
+            left_out = TRUE;
+            spm_left_out_restore_memory(kept, carriers, memory);
+        }
         spm_translate_unmake_carrier(memory);
         carriers++;
     }
-    if (left_out)
+    if (left_out) {
         spm_translate_take_cells(domain, emptied);
+        spm_left_out_restore_domain(kept, domain, emptied);
+    }
     g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
     if (carriers) {
         spm_translate_give_slots_back(domain, carriers);
@@ -404,8 +420,10 @@ void
 spm_translate_restore_cells(xmlNodePtr domain)
 {
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
+    g_autoptr(SpmLeftOut) kept = spm_left_out_read(domain);
 
     spm_translate_take_cells(domain, emptied);
+    spm_left_out_restore_domain(kept, domain, emptied);
     g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
 }
 

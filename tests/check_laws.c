@@ -68,6 +68,17 @@ spm_is_wrapper(xmlNodePtr node)
     return spm_is_qemu(node) && g_strv_contains(wrappers, (const char *)node->name);
 }
 
+/* Comments stay in the places from which translation takes elements, but the elements come back before or
+ * after them. */
+static gboolean
+spm_moves_in(xmlNodePtr parent, xmlNodePtr child)
+{
+    static const char *const parents[] = { "memoryBacking", "hugepages", "numatune", NULL };
+
+    return parent->type == XML_ELEMENT_NODE && g_strv_contains(parents, (const char *)parent->name) &&
+           child->type != XML_ELEMENT_NODE;
+}
+
 /* The order of overrides among each other, and to the command line, says nothing; that of arguments does.
  * libvirt reads what is in all wrappers of a kind as if they were one. */
 static void
@@ -76,7 +87,8 @@ spm_gather_children(GString *out, xmlNodePtr node, GString *args, GPtrArray *uno
     for (xmlNodePtr child = node->children; child; child = child->next) {
         if (spm_is_wrapper(child)) {
             spm_gather_children(out, child, args, unordered);
-        } else if (spm_is_qemu(child) && !xmlStrEqual(child->name, BAD_CAST "arg")) {
+        } else if (spm_moves_in(node, child) ||
+                   (spm_is_qemu(child) && !xmlStrEqual(child->name, BAD_CAST "arg"))) {
             GString *text = g_string_new(NULL);
 
             spm_flatten(text, child);
@@ -128,11 +140,11 @@ spm_says_nothing(xmlNodePtr node)
     return TRUE;
 }
 
-/* A cell that has no memory, and nothing else that translation could not restore. */
+/* A cell that has no memory, and nothing else that changes how translation spells it. */
 static gboolean
-spm_is_bare_cell(xmlNodePtr cell)
+spm_is_plain_cell(xmlNodePtr cell)
 {
-    static const char *const known[] = { "id", "memory", "unit", NULL };
+    static const char *const known[] = { "id", "memory", "unit", "memAccess", "discard", NULL };
     g_autofree char *memory = spm_xml_attr(cell, "memory");
     guint64 size = 0;
 
@@ -144,20 +156,35 @@ spm_is_bare_cell(xmlNodePtr cell)
            !xmlFirstElementChild(cell);
 }
 
-/* Bare cells in one spelling, behind the other children, as translation restores them. */
+/* What such a cell says; it has an id, which format and translation give it. */
+static char *
+spm_flatten_plain_cell(xmlNodePtr cell)
+{
+    g_autofree char *id = spm_xml_attr(cell, "id"), *access = spm_xml_attr(cell, "memAccess");
+    g_autofree char *discard = spm_xml_attr(cell, "discard");
+
+    return g_strdup_printf("<!-- cell %s without memory, %s, %s -->", id ? id : "", access ? access : "",
+                           discard ? discard : "");
+}
+
+/* Plain cells in one spelling, behind the other children, as translation restores them. */
 static void
 spm_flatten_numa(GString *out, xmlNodePtr numa)
 {
-    guint index = 0, bare = 0;
+    g_autoptr(GPtrArray) plain = g_ptr_array_new_with_free_func(g_free);
+    guint index = 0;
 
     g_string_append(out, "<numa>");
     for (xmlNodePtr child = spm_xml_first(numa, NULL, NULL); child; child = spm_xml_next(child, NULL, NULL)) {
-        if (spm_xml_is(child, NULL, "cell") && ++index && spm_is_bare_cell(child))
-            bare++;
+        if (spm_xml_is(child, NULL, "cell") && ++index && spm_is_plain_cell(child))
+            g_ptr_array_add(plain, spm_flatten_plain_cell(child));
         else
             spm_flatten(out, child);
     }
-    g_string_append_printf(out, "<!-- and %u of %u cells without memory --></>\n", bare, index);
+    g_ptr_array_sort(plain, spm_compare_texts);
+    for (guint i = 0; i < plain->len; i++)
+        g_string_append(out, g_ptr_array_index(plain, i));
+    g_string_append_printf(out, "<!-- of %u cells --></>\n", index);
 }
 
 static void

@@ -124,6 +124,10 @@ class Document:
             children.append(("cell", attributes, [("distances", {}, distances)] if self.chance(0.05) else []))
         for number in range(cells, cells + empty):
             attributes = {"id": str(number), "memory": "0", "unit": "KiB"}
+            if self.chance(0.1):
+                attributes["memAccess"] = self.pick("shared", "private")
+            if self.chance(0.1):
+                attributes["discard"] = self.pick("yes", "no")
             if not self.plain and self.chance(0.3):
                 del attributes[self.pick("id", "unit")]
             if self.chance(0.02):
@@ -145,12 +149,20 @@ class Document:
         spare = self.pick(0, 0, GIB, 16 * GIB) - (2048 if self.chance(0.03) else 0)
         return "maxMemory", attributes, [str(max(self.used + spare, 0))]
 
+    def pages(self):
+        """Any number of them; libvirt takes no cell in two of them, nor two without cells."""
+        pages, sets = [], self.pick(["0", "1"], ["0-1"], ["0", "1-2"], ["2", "1", "0"], ["0,2"], ["1-2", "0", "3"], ["0", "1", "1"])
+        for number in range(self.pick(0, 1, 1, 2, 3)):
+            nodeset = sets[number] if number < len(sets) else None
+            size = {"size": self.pick("2048", "1048576", "4"), "unit": "KiB"}
+            if not self.plain and self.chance(0.2):
+                size = self.pick({"size": "2", "unit": "M"}, {"size": " 2048 "}, {"size": "x"} if self.chance(0.1) else {"size": "4"})
+                nodeset = nodeset and self.pick(nodeset, f" {nodeset} ", f"{nodeset},{nodeset}")
+            pages.append(("page", {**size, **({"nodeset": nodeset} if nodeset and self.chance(0.8) else {})}, []))
+        return "hugepages", {}, pages
+
     def memory_backing(self):
-        children = []
-        if self.chance(0.5):
-            nodeset = {"nodeset": self.pick("0", "1", "0-1")} if self.chance(0.5) else {}
-            children.append(("hugepages", {}, [("page", {"size": "2048", "unit": "KiB", **nodeset}, [])]
-                             if self.chance(0.7) else []))
+        children = [self.pages()] if self.chance(0.5) else []
         for name, attribute, values in (("source", "type", ("memfd", "file", "anonymous")),
                                         ("access", "mode", ("shared", "private")),
                                         ("allocation", "mode", ("immediate", "ondemand"))):
@@ -158,12 +170,24 @@ class Document:
                 children.append((name, {attribute: self.pick(*values)}, []))
         return "memoryBacking", {}, children
 
+    def memnodes(self, cells):
+        nodes = []
+        for cell in range(cells):
+            if not self.chance(0.4):
+                continue
+            attributes = {"cellid": str(cell), "mode": self.pick("strict", "strict", "preferred", "restrictive"), "nodeset": self.pick("1", "0,2")}
+            if not self.plain and self.chance(0.2):
+                attributes[self.pick("mode", "nodeset", "cellid")] = self.pick("x", "0 , 1", "strict")
+            if not self.plain and self.chance(0.1):
+                del attributes["mode"]
+            nodes.append(("memnode", attributes, []))
+        if not self.plain:
+            self.random.shuffle(nodes)
+        return nodes
+
     def numatune(self, cells):
         children = [("memory", {"mode": self.pick("strict", "interleave", "restrictive"), "nodeset": "0-1"}, [])]
-        if self.chance(0.4):
-            children.append(("memnode", {"cellid": str(self.random.randrange(cells + 1)), "mode": "strict",
-                                         "nodeset": "1"}, []))
-        return "numatune", {}, children
+        return "numatune", {}, (children if self.chance(0.6) else []) + self.memnodes(cells)
 
     def override(self):
         q = self.qemu
@@ -190,7 +214,7 @@ class Document:
                     ("features", {}, [("acpi", {}, [])] if not self.chance(0.02) else []), cpu, devices]
         if self.chance(0.8):
             children.insert(1, self.max_memory())
-        for probability, make in ((0.2, self.memory_backing), (0.15, lambda: self.numatune(cells))):
+        for probability, make in ((0.3, self.memory_backing), (0.3, lambda: self.numatune(cells + empty + 1))):
             if self.chance(probability):
                 children.insert(3, make())
         if self.chance(0.2):
@@ -298,8 +322,8 @@ class Requesting(Document):
             children.pop()
         return name, attributes, [(numa, {}, children)]
 
-    def numatune(self, cells):
-        return super().numatune(cells - 1)
+    def memnodes(self, cells):
+        return super().memnodes(1)
 
     def memory_backing(self):
         name, attributes, children = super().memory_backing()

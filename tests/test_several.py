@@ -91,14 +91,31 @@ def test_a_cell_of_a_second_numa_is_none(refused):
     assert "but <numa> of <cpu> has no such cell" in refused(text)
 
 
+def test_what_refers_to_a_cell_that_old_libvirt_is_not_given(refused):
+    second = "<cpu><numa><interconnects><latency initiator='0' target='1' value='5'/></interconnects></numa></cpu>"
+    assert "libvirt before 11.8.0 cannot refer to such a cell" in refused(with_more(f"<cpu/>{second}"), OLD_LIBVIRT)
+
+
 @pytest.mark.parametrize("second", [
     "<memoryBacking><hugepages><page size='2048' nodeset='1'/></hugepages></memoryBacking>",
-    "<cpu><numa><interconnects><latency initiator='0' target='1' value='5'/></interconnects></numa></cpu>",
     "<numatune><memnode cellid='1' mode='strict' nodeset='0'/></numatune>",
-], ids=["page", "latency", "memnode"])
-def test_what_refers_to_a_cell_that_old_libvirt_is_not_given(second, refused):
-    first = "<memoryBacking><hugepages/></memoryBacking><numatune/><cpu/>"
-    assert "libvirt before 11.8.0 cannot refer to such a cell" in refused(with_more(first + second), OLD_LIBVIRT)
+], ids=["page", "memnode"])
+def test_what_is_put_back_where_it_was(second, virt_spm):
+    text = with_more("<memoryBacking/><numatune/>" + second)
+    stored = virt_spm("translate", "--libvirt-version", OLD_LIBVIRT, "-", text=text).stdout
+    assert "nodeset='1'" not in stored and "cellid='1'" not in stored and "<memory model='dimm'>" in stored
+    shown = virt_spm("translate", "--reverse", "-", text=stored).stdout
+    assert re.sub(r">\s+<", "><", shown).count(f"<memoryBacking/><numatune/>{second}</domain>") == 1
+
+
+def test_hugepages_of_cells_that_old_libvirt_is_not_given_are_not_for_all(virt_spm):
+    """<hugepages> without a <page> would be."""
+    backing = "<memoryBacking><hugepages/></memoryBacking><memoryBacking><hugepages><page size='2048' nodeset='1'/></hugepages></memoryBacking>"
+    text = with_more(backing)
+    stored = virt_spm("translate", "--libvirt-version", OLD_LIBVIRT, "-", text=text).stdout
+    assert "hugepages" not in stored and "<pagesize unit='KiB'>2048</pagesize>" in stored
+    shown = virt_spm("translate", "--reverse", "-", text=stored).stdout
+    assert shown.count("<hugepages>") == 1 and shown.count("<page ") == 1 and "<pagesize" not in shown
 
 
 def test_the_users_own_override(refused):
