@@ -15,7 +15,6 @@
 /* What a device is placed with. */
 typedef struct {
     const SpmDomainDef *def;
-    const SpmQemuOptions *options;
     const SpmQemuWindow *window;
     GArray *placed; /* of SpmPlace, by address */
     SpmFaults *faults;
@@ -150,7 +149,6 @@ spm_place_other(const SpmPlacing *placing, const SpmOtherMemoryDef *other)
 /**
  * spm_qemu_place_all:
  * @def: a valid definition after post-parse
- * @options: for which libvirt
  * @window: of the domain
  * @faults: the list to which each device is added that has no place: SPM_ERROR_CONFIG
  *
@@ -158,11 +156,10 @@ spm_place_other(const SpmPlacing *placing, const SpmOtherMemoryDef *other)
  * was added
  */
 GArray *
-spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuOptions *options, const SpmQemuWindow *window,
-                   SpmFaults *faults)
+spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuWindow *window, SpmFaults *faults)
 {
     g_autoptr(GArray) placed = g_array_new(FALSE, FALSE, sizeof(SpmPlace));
-    const SpmPlacing placing = { def, options, window, placed, faults };
+    const SpmPlacing placing = { def, window, placed, faults };
     gboolean fine = TRUE;
 
     for (guint i = 0; i < def->spms->len; i++)
@@ -225,7 +222,6 @@ spm_place_find_room(const SpmQemuWindow *window, const GArray *placed, gint64 hi
 /**
  * spm_qemu_place_find_hidden:
  * @def: a definition after post-parse
- * @options: for which libvirt
  * @highest: the id of its last cell
  * @room: (out): where the memory is that a driver would find instead
  *
@@ -236,8 +232,7 @@ spm_place_find_room(const SpmQemuWindow *window, const GArray *placed, gint64 hi
  * Returns: (transfer none) (nullable): the spm element that a driver in the guest would not find, or NULL
  */
 const SpmMemoryDef *
-spm_qemu_place_find_hidden(const SpmDomainDef *def, const SpmQemuOptions *options, unsigned int highest,
-                           guint64 *room)
+spm_qemu_place_find_hidden(const SpmDomainDef *def, unsigned int highest, guint64 *room)
 {
     g_autoptr(SpmFaults) ignored = spm_faults_new();
     g_autoptr(GArray) placed = NULL;
@@ -246,7 +241,7 @@ spm_qemu_place_find_hidden(const SpmDomainDef *def, const SpmQemuOptions *option
 
     if (!spm_qemu_window_is_known(def) || !spm_qemu_place_window(def, &window, &moved))
         return NULL;
-    placed = spm_qemu_place_all(def, options, &window, ignored);
+    placed = spm_qemu_place_all(def, &window, ignored);
     if (!placed || !spm_place_find_room(&window, placed, highest, room))
         return NULL;
     SPM_FOREACH(const SpmMemoryDef, spm, def->spms) {
@@ -275,16 +270,15 @@ spm_qemu_place_has_base(const SpmDomainDef *def)
 /**
  * spm_qemu_place_validate:
  * @def: a definition after post-parse and all other validation
- * @options: for which libvirt
  * @faults: the list to which the spm element is added that a driver in the guest would not find:
  * SPM_ERROR_CONFIG
  */
 void
-spm_qemu_place_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+spm_qemu_place_validate(const SpmDomainDef *def, SpmFaults *faults)
 {
     guint64 room;
     guint cells = def->cells->len;
-    const SpmMemoryDef *spm = spm_qemu_place_find_hidden(def, options, cells - 1, &room);
+    const SpmMemoryDef *spm = spm_qemu_place_find_hidden(def, cells - 1, &room);
     g_autofree char *cell = cells < spm_qemu_limits.cells.max
                                 ? g_strdup_printf(" or add <cell id='%u' memory='0'/>", cells)
                                 : NULL;

@@ -18,9 +18,7 @@ typedef struct {
 } SpmPlace;
 
 gboolean spm_qemu_place_window(const SpmDomainDef *def, SpmQemuWindow *window, gboolean *moved);
-GArray *spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuOptions *options,
-                           const SpmQemuWindow *window, SpmFaults *faults);
-const SpmMemoryDef *spm_qemu_place_find_hidden(const SpmDomainDef *def, const SpmQemuOptions *options,
-                                               unsigned int highest, guint64 *room);
+GArray *spm_qemu_place_all(const SpmDomainDef *def, const SpmQemuWindow *window, SpmFaults *faults);
+const SpmMemoryDef *spm_qemu_place_find_hidden(const SpmDomainDef *def, unsigned int highest, guint64 *room);
 gboolean spm_qemu_place_has_base(const SpmDomainDef *def);
-void spm_qemu_place_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
+void spm_qemu_place_validate(const SpmDomainDef *def, SpmFaults *faults);

@@ -48,8 +48,7 @@ spm_qemu_needs_cell(const SpmDomainDef *def, const SpmQemuOptions *options, guin
     guint64 room;
 
     return options->is_new && !def->fixed && cells > 0 && cells < spm_qemu_limits.cells.max &&
-           spm_post_parse_may_add_cell(def, cells) &&
-           spm_qemu_place_find_hidden(def, options, cells - 1, &room);
+           spm_post_parse_may_add_cell(def, cells) && spm_qemu_place_find_hidden(def, cells - 1, &room);
 }
 
 /**

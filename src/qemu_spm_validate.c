@@ -408,5 +408,5 @@ spm_qemu_validate(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFau
     if (complete && faults->len == before)
         spm_qemu_window_validate(def, faults);
     if (complete && faults->len == before)
-        spm_qemu_place_validate(def, options, faults);
+        spm_qemu_place_validate(def, faults);
 }

@@ -296,7 +296,7 @@ spm_exercise(const char *text, const SpmQemuOptions *options)
     g_autoptr(xmlDoc) doc = spm_xml_parse(text, faults);
     g_autoptr(SpmDomainDef) def = spm_translate_load(doc, options, faults);
     g_auto(GStrv) argv = spm_qemu_argv(def, options);
-    g_autoptr(SpmLayout) layout = spm_layout_new(def, options, faults);
+    g_autoptr(SpmLayout) layout = spm_layout_new(def, faults);
 
     g_assert(g_strv_length(argv) >= 4 * def->spms->len); /* -object and -device, each with its value */
     if (layout)

@@ -51,7 +51,7 @@ spm_cli_layout_run(const char *argument, char **output, GError **error)
     if (format < 0)
         return SPM_CLI_USAGE;
     def = spm_cli_document_load(argument, &document, error);
-    layout = def ? spm_layout_new(def, &document.qemu, faults) : NULL;
+    layout = def ? spm_layout_new(def, faults) : NULL;
     spm_cli_document_print_faults(&document, faults);
     if (!layout)
         return SPM_CLI_REFUSED;

@@ -104,13 +104,12 @@ spm_layout_add_window(SpmLayout *layout, const SpmDomainDef *def, const GArray *
 /**
  * spm_layout_new:
  * @def: a valid definition after post-parse
- * @options: for which libvirt
  * @faults: the list to which everything is added that QEMU would have no place for: SPM_ERROR_CONFIG
  *
  * Returns: (transfer full) (nullable): the map, which refers to @def, or NULL when a fault was added
  */
 SpmLayout *
-spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults)
+spm_layout_new(const SpmDomainDef *def, SpmFaults *faults)
 {
     g_autoptr(SpmLayout) layout = g_new0(SpmLayout, 1);
     g_autoptr(GArray) placed = NULL;
@@ -124,7 +123,7 @@ spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults
                        "the domain's memory exceeds the 52 bits of a physical address");
         return NULL;
     }
-    placed = spm_qemu_place_all(def, options, &window, faults);
+    placed = spm_qemu_place_all(def, &window, faults);
     if (!placed)
         return NULL;
     layout->window = window.base;

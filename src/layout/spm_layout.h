@@ -47,7 +47,7 @@ typedef struct {
 void spm_layout_free(SpmLayout *layout);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmLayout, spm_layout_free)
 
-SpmLayout *spm_layout_new(const SpmDomainDef *def, const SpmQemuOptions *options, SpmFaults *faults);
+SpmLayout *spm_layout_new(const SpmDomainDef *def, SpmFaults *faults);
 char *spm_layout_to_text(const SpmLayout *layout);
 char *spm_layout_to_svg(const SpmLayout *layout);
 
