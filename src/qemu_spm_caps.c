@@ -134,11 +134,6 @@ spm_qemu_device_moves_contents(const char *device)
 guint
 spm_qemu_stock_cells(const SpmDomainDef *def, const SpmQemuOptions *options)
 {
-    guint count = def->cells->len;
-
-    if (options->libvirt_version >= SPM_LIBVIRT_EMPTY_CELLS)
-        return count;
-    while (count && ((const SpmCellDef *)g_ptr_array_index(def->cells, count - 1))->memory == 0)
-        count--;
-    return count;
+    return options->libvirt_version >= SPM_LIBVIRT_EMPTY_CELLS ? def->cells->len
+                                                               : spm_domain_def_filled_cells(def);
 }

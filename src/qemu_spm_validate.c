@@ -7,6 +7,7 @@
 
 #include "qemu_spm_carrier.h"
 #include "qemu_spm_ns.h"
+#include "qemu_spm_numa.h"
 #include "qemu_spm_place.h"
 #include "qemu_spm_window.h"
 #include "spm_cpuset.h"
@@ -300,37 +301,6 @@ spm_qemu_validate_carrier(const SpmDomainDef *def, const SpmMemoryDef *spm, cons
             spm->cell, cell->policy.nodeset);
 }
 
-/* What names a cell that is left out, except what a carrier says instead. */
-static void
-spm_qemu_validate_references(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
-{
-    SPM_FOREACH(const SpmCellReference, reference, def->references) {
-        if (reference->cell < stock_cells || reference->nodeset || strcmp(reference->element, "memnode") == 0)
-            continue;
-        spm_faults_add(
-            faults, SPM_ERROR_CONFIG, reference->line,
-            "<%s> has %s='%u', a cell without memory of its own that <memory model='spm'> uses; libvirt "
-            "before 11.8.0 cannot refer to such a cell; remove the element or use a newer libvirt",
-            reference->element, reference->attribute, reference->cell);
-    }
-}
-
-/* If any two nodes have a distance, QEMU requires one for every pair. */
-static void
-spm_qemu_validate_distances(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
-{
-    for (guint i = 0; i < stock_cells; i++) {
-        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-
-        if (cell->has_distances)
-            spm_faults_add(faults, SPM_ERROR_CONFIG, cell->distances_line,
-                           "<cell id='%u'> has <distances>, so QEMU requires one to every cell, but libvirt "
-                           "before 11.8.0 cannot give distances to <cell id='%u'>, which has no memory of "
-                           "its own; remove them or use a newer libvirt",
-                           cell->id, stock_cells);
-    }
-}
-
 /* What follows from leaving the last cells out. */
 static void
 spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, SpmFaults *faults)
@@ -353,8 +323,7 @@ spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, Spm
     for (guint i = stock_cells; i < def->cells->len; i++)
         spm_qemu_validate_left_out_cell(g_ptr_array_index(def->cells, i), faults);
     spm_qemu_validate_left_out_policies(def, stock_cells, faults);
-    spm_qemu_validate_references(def, stock_cells, faults);
-    spm_qemu_validate_distances(def, stock_cells, faults);
+    spm_qemu_numa_validate(def, stock_cells, faults);
 }
 
 static void

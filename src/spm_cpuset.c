@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sets of nodes in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3.
+/* Sets of nodes or CPUs in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3.
  *
  * The parser is written by hand and takes one pass, because regular expressions recurse as deep as their
  * match is long. */
@@ -192,4 +192,20 @@ spm_cpuset_format(const SpmCpuset *set)
             g_string_append_printf(text, "-%u", node);
     }
     return g_string_free(text, FALSE);
+}
+
+/**
+ * spm_cpuset_count:
+ * @set: a set
+ *
+ * Returns: how many numbers are in the set
+ */
+guint
+spm_cpuset_count(const SpmCpuset *set)
+{
+    guint count = 0;
+
+    for (gsize i = 0; i < sizeof(set->bytes); i++)
+        count += (guint)__builtin_popcount(set->bytes[i]);
+    return count;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sets of nodes in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3. */
+/* Sets of nodes or CPUs in libvirt's cpuset syntax: "0-3,^2" is 0, 1 and 3. */
 
 #pragma once
 
@@ -15,6 +15,7 @@ typedef struct {
 
 gboolean spm_cpuset_is_valid(const char *text);
 void spm_cpuset_parse(const char *text, SpmCpuset *set);
+guint spm_cpuset_count(const SpmCpuset *set);
 gboolean spm_cpuset_contains(const SpmCpuset *set, guint node);
 gboolean spm_cpuset_is_empty(const SpmCpuset *set);
 void spm_cpuset_remove(SpmCpuset *set, guint node);

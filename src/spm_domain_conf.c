@@ -10,12 +10,14 @@
 
 #include "spm_cpuset.h"
 #include "spm_memory_conf.h"
+#include "spm_numa_conf.h"
 #include "spm_xml.h"
 
 #define SPM_KIB_MAX (G_MAXUINT64 / 1024)
 
-/* The attributes that every <cell> has. */
+/* The attributes that every <cell> has, and the children that spm_numa_conf.c reads. */
 static const char *const spm_cell_attributes[] = { "id", "memory", "unit", NULL };
+static const char *const spm_cell_children[] = { "distances", "cache", NULL };
 
 /* ---- values ---- */
 
@@ -166,17 +168,17 @@ spm_domain_cell_parse_extras(SpmCellDef *cell)
         if (attr->ns || !g_strv_contains(spm_cell_attributes, (const char *)attr->name))
             spm_domain_cell_add_extra(cell, attr->name, NULL);
     }
-    for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child))
-        spm_domain_cell_add_extra(cell, child->name, child);
+    for (xmlNodePtr child = xmlFirstElementChild(cell->node); child; child = xmlNextElementSibling(child)) {
+        if (child->ns || !g_strv_contains(spm_cell_children, (const char *)child->name))
+            spm_domain_cell_add_extra(cell, child->name, child);
+    }
 }
 
 static gboolean
 spm_domain_cell_has_table(const SpmCellDef *cell)
 {
-    static const char *const tables[] = { "distances", "cache", NULL };
-
-    SPM_FOREACH(const SpmCellExtra, extra, cell->extras) {
-        if (extra->element && g_strv_contains(tables, extra->name))
+    for (gsize i = 0; spm_cell_children[i]; i++) {
+        if (spm_xml_first(cell->node, NULL, spm_cell_children[i]))
             return TRUE;
     }
     return FALSE;
@@ -186,7 +188,6 @@ static SpmCellDef *
 spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
 {
     SpmCellDef *cell = g_new0(SpmCellDef, 1);
-    xmlNodePtr distances = spm_xml_first(node, NULL, "distances");
     g_autofree char *access = spm_xml_attr(node, "memAccess");
     g_autofree char *discard = spm_xml_attr(node, "discard");
 
@@ -199,12 +200,9 @@ spm_domain_cell_def_parse(xmlNodePtr node, unsigned int index)
     cell->access = spm_choice_from_string(spm_access_names, access);
     cell->discard = spm_choice_from_string(spm_tristate_names, discard);
     spm_domain_cell_parse_extras(cell);
+    cell->plain = cell->memory == 0 && cell->extras->len == (guint)(cell->access != SPM_ACCESS_DEFAULT) +
+                                                                (cell->discard != SPM_TRISTATE_ABSENT);
     cell->bare = cell->memory == 0 && cell->extras->len == 0 && !node->children;
-    cell->plain = cell->memory == 0 && !node->children &&
-                  cell->extras->len ==
-                      (guint)(cell->access != SPM_ACCESS_DEFAULT) + (cell->discard != SPM_TRISTATE_ABSENT);
-    cell->has_distances = distances != NULL;
-    cell->distances_line = spm_xml_line(distances);
     return cell;
 }
 
@@ -222,8 +220,9 @@ spm_domain_def_add_cell(SpmDomainDef *def)
     cell->id = def->cells->len;
     cell->has_memory = TRUE;
     cell->extras = g_ptr_array_new_with_free_func(g_free);
-    cell->bare = cell->plain = TRUE;
+    cell->plain = cell->bare = TRUE;
     g_ptr_array_add(def->cells, cell);
+    def->numa.cells = def->cells->len;
 }
 
 static gint
@@ -235,8 +234,37 @@ spm_domain_cell_def_compare(gconstpointer a, gconstpointer b)
     return ((*first)->id > (*second)->id) - ((*first)->id < (*second)->id);
 }
 
+/* libvirt gives cell 0 the CPUs that no cell names. */
 static void
-spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
+spm_domain_parse_cpus(SpmDomainDef *def)
+{
+    g_autofree char *vcpu = spm_xml_content(spm_xml_first(def->root, NULL, "vcpu"));
+    unsigned int named = 0, vcpus = vcpu ? spm_domain_read_number(g_strdup(vcpu), 1, NULL) : 1;
+
+    SPM_FOREACH(SpmCellDef, cell, def->cells) {
+        g_autofree char *cpus = spm_xml_attr(cell->node, "cpus");
+        SpmCpuset set;
+
+        spm_cpuset_parse(cpus, &set);
+        cell->has_cpus = spm_cpuset_count(&set) > 0;
+        named += spm_cpuset_count(&set);
+    }
+    if (def->cells->len && named < vcpus)
+        ((SpmCellDef *)g_ptr_array_index(def->cells, 0))->has_cpus = TRUE;
+}
+
+static gboolean
+spm_domain_has_cells_in_order(const SpmDomainDef *def)
+{
+    for (guint i = 0; i < def->cells->len; i++) {
+        if (((const SpmCellDef *)g_ptr_array_index(def->cells, i))->id != i)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells, guint max)
 {
     xmlNodePtr numa = spm_xml_find(def->root, "cpu/numa");
 
@@ -246,6 +274,26 @@ spm_domain_parse_cells(SpmDomainDef *def, const GPtrArray *cells)
     g_ptr_array_sort(def->cells, spm_domain_cell_def_compare);
     SPM_FOREACH(const SpmCellDef, cell, def->cells)
         def->has_tables |= spm_domain_cell_has_table(cell);
+    if (cells->len == 0 || cells->len > max || !spm_domain_has_cells_in_order(def))
+        return;
+    spm_domain_parse_cpus(def);
+    spm_numa_def_parse(def);
+}
+
+/**
+ * spm_domain_def_filled_cells:
+ * @def: a definition
+ *
+ * Returns: how many cells there are from the first one to the last one that has memory
+ */
+guint
+spm_domain_def_filled_cells(const SpmDomainDef *def)
+{
+    guint count = def->cells->len;
+
+    while (count && ((const SpmCellDef *)g_ptr_array_index(def->cells, count - 1))->memory == 0)
+        count--;
+    return count;
 }
 
 /**
@@ -490,7 +538,7 @@ spm_domain_parse_devices(SpmDomainDef *def, const SpmLimits *limits, SpmFaults *
 
     if (!spm_domain_check_counts(spms, memories, cells, limits, faults))
         return;
-    spm_domain_parse_cells(def, cells);
+    spm_domain_parse_cells(def, cells, limits->cells.max);
     spm_domain_parse_memories(def, memories, faults);
 }
 
@@ -591,6 +639,7 @@ spm_domain_def_new(xmlNodePtr domain)
     def->spms = g_ptr_array_new_with_free_func(spm_memory_def_free);
     def->others = g_ptr_array_new_with_free_func(spm_domain_other_memory_def_free);
     def->references = g_ptr_array_new_with_free_func(spm_domain_cell_reference_free);
+    spm_numa_def_init(&def->numa);
     def->aliases = spm_alias_tree_new(g_free);
     return def;
 }
@@ -659,6 +708,7 @@ spm_domain_def_free(SpmDomainDef *def)
     g_free(def->backing.source);
     spm_domain_numa_policy_clear(&def->policy);
     g_ptr_array_unref(def->cells);
+    spm_numa_def_clear(&def->numa);
     g_ptr_array_unref(def->spms);
     g_ptr_array_unref(def->others);
     g_ptr_array_unref(def->references);

@@ -105,10 +105,9 @@ typedef struct {
     SpmAccess access;
     SpmTristate discard;
     GPtrArray *extras; /* of SpmCellExtra */
+    gboolean plain;    /* it has an id, no memory, and perhaps memAccess, discard, and what SpmNumaDef has */
     gboolean bare;     /* it has an id and no memory, and nothing else */
-    gboolean plain;    /* it may have how its memory devices are mapped as well */
-    gboolean has_distances;
-    unsigned int distances_line;
+    gboolean has_cpus; /* also if libvirt gives it those that no cell names */
     gboolean has_policy;
     SpmNumaPolicy policy;  /* of its <memnode> */
     gboolean has_pagesize; /* a <page> of <hugepages> names it */
@@ -117,6 +116,38 @@ typedef struct {
     const char *repeated;
     unsigned int repeated_line;
 } SpmCellDef;
+
+/* A <cache> of a <cell>. */
+typedef struct {
+    unsigned int cell;
+    unsigned int level;
+    unsigned int associativity; /* an index of spm_numa_associativity_names */
+    unsigned int policy;        /* an index of spm_numa_policy_names */
+    guint64 size;               /* KiB */
+    unsigned int line;          /* bytes */
+    unsigned int row;           /* its line in the document */
+} SpmNumaCache;
+
+/* A <latency> or <bandwidth> of <interconnects>. */
+typedef struct {
+    xmlNodePtr node; /* borrowed from the document; NULL: not there yet */
+    unsigned int line;
+    gboolean bandwidth;
+    unsigned int initiator;
+    unsigned int target;
+    unsigned int cache;  /* a level, 0: the memory itself */
+    unsigned int access; /* an index of spm_numa_access_names */
+    guint64 value;       /* nanoseconds, or KiB a second */
+} SpmNumaLink;
+
+/* How the cells are to each other. */
+typedef struct {
+    guint cells;       /* how many there are */
+    guint8 *distances; /* cells * cells, from each to each; 0: not given. NULL: none is given */
+    GPtrArray *caches; /* of SpmNumaCache, by cell */
+    GPtrArray *links;  /* of SpmNumaLink, in document order */
+    SpmFaults *faults; /* what libvirt would refuse, if it got it */
+} SpmNumaDef;
 
 /* Another element that names a cell: in <interconnects>, in <numatune>, or a <page> of <hugepages>. */
 typedef struct {
@@ -171,6 +202,7 @@ typedef struct {
     SpmNumaPolicy policy; /* of all cells without one of their own */
 
     GPtrArray *cells;      /* of SpmCellDef, by id */
+    SpmNumaDef numa;       /* empty if the cells' ids are not 0, 1 and so on */
     GPtrArray *spms;       /* of SpmMemoryDef, in document order */
     GPtrArray *others;     /* of SpmOtherMemoryDef, in document order */
     GPtrArray *references; /* of SpmCellReference, <page> last */
@@ -198,6 +230,7 @@ typedef struct {
 GPtrArray *spm_domain_nodes(xmlDocPtr doc);
 SpmDomainDef *spm_domain_def_parse(xmlNodePtr domain, const SpmLimits *limits, SpmFaults *faults);
 void spm_domain_def_add_cell(SpmDomainDef *def);
+guint spm_domain_def_filled_cells(const SpmDomainDef *def);
 const SpmCellDef *spm_domain_def_cell(const SpmDomainDef *def, unsigned int id);
 guint64 spm_domain_def_total(const SpmDomainDef *def);
 GTree *spm_alias_tree_new(GDestroyNotify free_value);

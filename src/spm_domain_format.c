@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "spm_memory_conf.h"
+#include "spm_numa_conf.h"
 #include "spm_xml.h"
 
 static void
@@ -179,6 +180,7 @@ void
 spm_domain_def_format_domain(SpmDomainDef *def)
 {
     spm_format_cells(def);
+    spm_numa_def_format(def);
     spm_format_max_memory(def);
     spm_format_order(def);
 }

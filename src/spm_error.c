@@ -161,6 +161,22 @@ spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, const ch
 }
 
 /**
+ * spm_faults_add_all:
+ * @faults: the list
+ * @more: a list whose faults are added to @faults as well
+ */
+void
+spm_faults_add_all(SpmFaults *faults, const SpmFaults *more)
+{
+    for (guint i = 0; i < more->list->len; i++) {
+        const SpmFault *fault = g_ptr_array_index(more->list, i);
+
+        spm_faults_add(faults, fault->code, fault->line, "%s", fault->message);
+    }
+    faults->len += more->len - more->list->len;
+}
+
+/**
  * spm_faults_get:
  * @faults: the list
  * @index: from 0

@@ -54,6 +54,7 @@ void spm_faults_add(SpmFaults *faults, SpmErrorCode code, unsigned int line, con
     G_GNUC_PRINTF(4, 5);
 void spm_faults_add_va(SpmFaults *faults, SpmErrorCode code, unsigned int line, const char *element,
                        const char *format, va_list args) G_GNUC_PRINTF(5, 0);
+void spm_faults_add_all(SpmFaults *faults, const SpmFaults *more);
 const SpmFault *spm_faults_get(const SpmFaults *faults, guint index);
 guint spm_faults_left_out(const SpmFaults *faults);
 gboolean spm_faults_to_error(const SpmFaults *faults, GError **error);

@@ -48,21 +48,40 @@ spm_number_parse_unit(const char *unit, guint64 *scale)
 }
 
 /**
+ * spm_parse_bytes:
+ * @value: a whole number
+ * @unit: one of libvirt's units
+ * @bytes: (out): the size in bytes, at most 2^63 - 1024, written on success only
+ *
+ * Returns: TRUE on success; FALSE when @value is not a number, @unit is unknown, or the size is too large
+ */
+gboolean
+spm_parse_bytes(const char *value, const char *unit, guint64 *bytes)
+{
+    guint64 number, scale, product;
+
+    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) || !spm_number_parse_unit(unit, &scale) ||
+        !g_uint64_checked_mul(&product, number, scale) || product > G_MAXINT64 - 1023)
+        return FALSE;
+
+    *bytes = product;
+    return TRUE;
+}
+
+/**
  * spm_parse_size:
  * @value: a whole number
  * @unit: (nullable): one of libvirt's units, NULL for KiB
  * @kib: (out): the size in KiB, rounded up as libvirt does, written on success only
  *
- * Returns: TRUE on success; FALSE when @value is not a number, @unit is unknown, or the size is too large
+ * Returns: TRUE on success; see spm_parse_bytes()
  */
 gboolean
 spm_parse_size(const char *value, const char *unit, guint64 *kib)
 {
-    guint64 number, scale, bytes;
+    guint64 bytes;
 
-    if (!spm_parse_number(value, 10, G_MAXUINT64, &number) ||
-        !spm_number_parse_unit(unit ? unit : "KiB", &scale) || !g_uint64_checked_mul(&bytes, number, scale) ||
-        bytes > G_MAXINT64 - 1023)
+    if (!spm_parse_bytes(value, unit ? unit : "KiB", &bytes))
         return FALSE;
 
     *kib = bytes / 1024 + (bytes % 1024 != 0);

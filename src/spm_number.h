@@ -13,4 +13,5 @@
 #define SPM_HEX "0x%" G_GINT64_MODIFIER "x"
 
 gboolean spm_parse_number(const char *text, guint base, guint64 max, guint64 *value);
+gboolean spm_parse_bytes(const char *value, const char *unit, guint64 *bytes);
 gboolean spm_parse_size(const char *value, const char *unit, guint64 *kib);

@@ -26,12 +26,14 @@
 
 #include "qemu_spm_carrier.h"
 #include "qemu_spm_ns.h"
+#include "qemu_spm_numa.h"
 #include "qemu_spm_postparse.h"
 #include "qemu_spm_validate.h"
 #include "spm_domain_format.h"
 #include "spm_domain_postparse.h"
 #include "spm_left_out.h"
 #include "spm_memory_conf.h"
+#include "spm_numa_conf.h"
 #include "spm_xml.h"
 
 /**
@@ -175,37 +177,43 @@ spm_translate_add_argument(xmlNodePtr commandline, const char *value)
     spm_xml_append(commandline, arg);
 }
 
+/* The last <qemu:commandline>, to which arguments are added after all others. */
+static xmlNodePtr
+spm_translate_commandline_ensure(xmlNodePtr domain)
+{
+    const xmlNs *ns = &spm_qemu_ns;
+    xmlNodePtr commandline = NULL, override = spm_xml_first(domain, ns, "override");
+
+    for (xmlNodePtr node = spm_xml_first(domain, ns, "commandline"); node;
+         node = spm_xml_next(node, ns, "commandline"))
+        commandline = node;
+    if (commandline)
+        return commandline;
+    /* in libvirt's order */
+    commandline = spm_xml_new(domain->doc, spm_qemu_ns_ensure(domain), "commandline");
+    if (override)
+        spm_xml_insert_before(override, commandline);
+    else
+        spm_xml_append(domain, commandline);
+    return commandline;
+}
+
 static void
-spm_translate_leave_cells_out(const SpmDomainDef *def, const SpmQemuOptions *options)
+spm_translate_leave_cells_out(SpmDomainDef *def, const SpmQemuOptions *options)
 {
     guint stock_cells = spm_qemu_stock_cells(def, options);
-    const xmlNs *ns = &spm_qemu_ns;
-    xmlNodePtr commandline = NULL;
+    g_autoptr(GPtrArray) args = NULL;
+    xmlNodePtr commandline;
 
     if (stock_cells == def->cells->len)
         return;
-    /* after all other arguments, wherever these are */
-    for (xmlNodePtr node = spm_xml_first(def->root, ns, "commandline"); node;
-         node = spm_xml_next(node, ns, "commandline"))
-        commandline = node;
-    if (!commandline) {
-        xmlNodePtr override = spm_xml_first(def->root, ns, "override");
-
-        /* in libvirt's order */
-        commandline = spm_xml_new(def->root->doc, spm_qemu_ns_ensure(def->root), "commandline");
-        if (override)
-            spm_xml_insert_before(override, commandline);
-        else
-            spm_xml_append(def->root, commandline);
-    }
-    for (guint i = stock_cells; i < def->cells->len; i++) {
-        const SpmCellDef *cell = g_ptr_array_index(def->cells, i);
-        g_autofree char *node = g_strdup_printf("node,nodeid=%u", cell->id);
-
-        spm_translate_add_argument(commandline, "-numa");
-        spm_translate_add_argument(commandline, node);
-        spm_xml_remove(cell->node);
-    }
+    commandline = spm_translate_commandline_ensure(def->root);
+    args = spm_qemu_numa_arguments(def, stock_cells);
+    SPM_FOREACH(const char, arg, args)
+        spm_translate_add_argument(commandline, arg);
+    spm_numa_def_remove(def, stock_cells);
+    for (guint i = stock_cells; i < def->cells->len; i++)
+        spm_xml_remove(((const SpmCellDef *)g_ptr_array_index(def->cells, i))->node);
     spm_left_out_take(def, options, commandline);
 }
 
@@ -309,27 +317,145 @@ spm_translate_find_after_cells(xmlNodePtr numa)
     return after;
 }
 
-/* Adds a cell without memory to @numa, before @after or at the end. */
-static void
-spm_translate_append_cell(xmlNodePtr numa, xmlNodePtr after, guint id)
+/* A cell without memory, which is not in the document yet. */
+static xmlNodePtr
+spm_translate_new_cell(xmlDocPtr doc, guint id)
 {
-    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell");
+    xmlNodePtr cell = spm_xml_new(doc, NULL, "cell");
 
     spm_xml_set_attr(cell, "id", "%u", id);
-    spm_xml_set_attr(cell, "memory", "0");
-    spm_xml_set_attr(cell, "unit", "KiB");
-    if (after)
-        spm_xml_insert_before(after, cell);
-    else
-        spm_xml_append(numa, cell);
+    spm_xml_add_attr(cell, "memory", "0");
+    spm_xml_add_attr(cell, "unit", "KiB");
+    return cell;
 }
 
-static gboolean
-spm_translate_argument_is(xmlNodePtr arg, const char *value)
+/* The values of arguments; "" stands for one without a value. */
+static GPtrArray *
+spm_translate_argument_values(const GPtrArray *args)
 {
-    g_autofree char *found = spm_xml_attr(arg, "value");
+    GPtrArray *values = g_ptr_array_new_with_free_func(g_free);
 
-    return g_strcmp0(found, value) == 0;
+    SPM_FOREACH(xmlNode, arg, args) {
+        char *value = spm_xml_attr(arg, "value");
+
+        g_ptr_array_add(values, value ? value : g_strdup(""));
+    }
+    return values;
+}
+
+/* The arguments that spm_translate_leave_cells_out() may have added. */
+typedef struct {
+    GPtrArray *values; /* of all arguments */
+    guint start, end;
+    guint id;     /* of the first cell that was left out */
+    guint cells;  /* how many were left out */
+    guint simple; /* how many of these, from the first, have nothing but an id */
+} SpmTranslateBlock;
+
+/* TRUE when the arguments at @at are the node @id, and @simple when they say no more than its id. */
+static gboolean
+spm_translate_is_node(const GPtrArray *values, guint at, guint id, gboolean *simple)
+{
+    const char *value = at + 1 < values->len ? g_ptr_array_index(values, at + 1) : "";
+    char text[32];
+
+    if (!g_str_has_prefix(value, "node,nodeid=") || strcmp(g_ptr_array_index(values, at), "-numa") != 0)
+        return FALSE;
+    g_snprintf(text, sizeof(text), "node,nodeid=%u", id);
+    if (!g_str_has_prefix(value, text))
+        return FALSE;
+    value += strlen(text);
+    *simple = !*value;
+    return !*value || *value == ',';
+}
+
+/* Finds the nodes. The user's own arguments come before ours. */
+static gboolean
+spm_translate_find_block(SpmTranslateBlock *block)
+{
+    gboolean simple, all_simple = TRUE;
+
+    block->start = block->values->len;
+    while (block->start > 0 && !spm_translate_is_node(block->values, block->start - 1, block->id, &simple))
+        block->start--;
+    if (block->start-- == 0)
+        return FALSE;
+    block->end = block->start;
+    while (spm_translate_is_node(block->values, block->end, block->id + block->cells, &simple)) {
+        all_simple = all_simple && simple;
+        block->simple += all_simple;
+        block->cells++;
+        block->end += 2;
+    }
+    return TRUE;
+}
+
+/* TRUE when @block is what is made of @def, which was read from it. */
+static gboolean
+spm_translate_is_block_of(const SpmTranslateBlock *block, const SpmDomainDef *def)
+{
+    g_autoptr(GPtrArray) args = spm_qemu_numa_arguments(def, block->id);
+
+    if (args->len != block->end - block->start)
+        return FALSE;
+    for (guint i = 0; i < args->len; i++) {
+        if (strcmp(g_ptr_array_index(args, i), g_ptr_array_index(block->values, block->start + i)) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Adds what @block says to @def. Returns FALSE when it is not ours, or if more of its kind follows. */
+static gboolean
+spm_translate_read_block(SpmTranslateBlock *block, SpmDomainDef *def)
+{
+    const GPtrArray *values = block->values;
+
+    for (guint i = 0; i < block->cells; i++)
+        spm_domain_def_add_cell(def);
+    while (block->end + 1 < values->len &&
+           spm_qemu_numa_read(def, block->id, g_ptr_array_index(values, block->end),
+                              g_ptr_array_index(values, block->end + 1)))
+        block->end += 2;
+    if (block->end < values->len && strcmp(g_ptr_array_index(values, block->end), "-numa") == 0)
+        return FALSE;
+    spm_numa_def_check(def);
+    return def->numa.faults->len == 0 && spm_translate_is_block_of(block, def);
+}
+
+/* The definition of @domain with what @block says besides the ids of cells; NULL when that is not ours. Its
+ * last cells are not in the document yet. */
+static SpmDomainDef *
+spm_translate_load_block(xmlNodePtr domain, SpmTranslateBlock *block)
+{
+    g_autoptr(SpmFaults) ignored = spm_faults_new();
+    g_autoptr(SpmDomainDef) def = NULL;
+
+    if (block->id + block->cells > spm_qemu_limits.cells.max)
+        return NULL;
+    def = spm_domain_def_parse(domain, &spm_qemu_limits, ignored);
+    if (def->numa.cells != block->id || spm_domain_def_filled_cells(def) != block->id || def->numa.distances)
+        return NULL;
+    return spm_translate_read_block(block, def) ? g_steal_pointer(&def) : NULL;
+}
+
+/* Adds the cells of @block to @numa, after those that it has; they are also the last ones of @def, if given.
+ */
+static void
+spm_translate_append_cells(xmlNodePtr numa, const SpmTranslateBlock *block, const SpmDomainDef *def)
+{
+    xmlNodePtr after = spm_translate_find_after_cells(numa);
+
+    for (guint id = block->id; id < block->id + block->cells; id++) {
+        xmlNodePtr cell = spm_translate_new_cell(numa->doc, id);
+
+        if (def)
+            ((SpmCellDef *)g_ptr_array_index(def->cells, id))->node = cell;
+        if (after)
+            spm_xml_insert_before(after, cell);
+        else
+            spm_xml_append(numa, cell);
+    }
 }
 
 /* Gives <numa> the cells back that spm_translate_leave_cells_out() took. */
@@ -339,23 +465,27 @@ spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied)
     g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
     g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
-    xmlNodePtr numa = numas->len ? g_ptr_array_index(numas, numas->len - 1) : NULL;
-    xmlNodePtr after = numa ? spm_translate_find_after_cells(numa) : NULL;
-    guint id = cells->len;
+    g_autoptr(GPtrArray) values = spm_translate_argument_values(args);
+    SpmTranslateBlock block = { .values = values, .id = cells->len };
+    g_autoptr(SpmDomainDef) def = NULL;
 
-    for (guint i = 0; numa && i + 1 < args->len; i++) {
-        xmlNodePtr option = g_ptr_array_index(args, i), value = g_ptr_array_index(args, i + 1);
-        g_autofree char *ours = g_strdup_printf("node,nodeid=%u", id);
-
-        if (!spm_translate_argument_is(option, "-numa") || !spm_translate_argument_is(value, ours))
-            continue;
-        spm_translate_append_cell(numa, after, id++);
-        g_hash_table_add(emptied, option->parent);
-        g_hash_table_add(emptied, value->parent);
-        spm_xml_remove(option);
-        spm_xml_remove(value);
-        i++;
+    if (!numas->len || !spm_translate_find_block(&block))
+        return;
+    if (block.simple < block.cells || block.end < values->len)
+        def = spm_translate_load_block(domain, &block);
+    if (!def) {
+        block.cells = block.simple;
+        block.end = block.start + 2 * block.simple;
     }
+    spm_translate_append_cells(g_ptr_array_index(numas, numas->len - 1), &block, def);
+    for (guint i = block.start; i < block.end; i++) {
+        xmlNodePtr arg = g_ptr_array_index(args, i);
+
+        g_hash_table_add(emptied, arg->parent);
+        spm_xml_remove(arg);
+    }
+    if (def)
+        spm_numa_def_format(def);
 }
 
 static void

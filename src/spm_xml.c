@@ -718,6 +718,29 @@ spm_xml_insert_before(xmlNodePtr anchor, xmlNodePtr node)
 }
 
 /**
+ * spm_xml_prepend:
+ * @parent: an element of the document
+ * @node: (transfer full): a new subtree that becomes the first child of @parent, on lines of its own
+ */
+void
+spm_xml_prepend(xmlNodePtr parent, xmlNodePtr node)
+{
+    xmlNodePtr first = parent->children;
+
+    if (first && spm_xml_is_space(first)) {
+        xmlUnlinkNode(first);
+        xmlFreeNode(first);
+    }
+    first = parent->children;
+    if (!first) {
+        spm_xml_append(parent, node);
+        return;
+    }
+    spm_xml_insert_before(first, node);
+    xmlAddPrevSibling(node, spm_xml_new_line(node->doc, spm_xml_depth(node)));
+}
+
+/**
  * spm_xml_replace:
  * @old: (transfer full): an element of the document, which is freed
  * @node: (transfer full): a new subtree that takes its place
@@ -777,6 +800,16 @@ spm_xml_remove(xmlNodePtr node)
 }
 
 /**
+ * spm_xml_clear:
+ * @node: an element, whose content is freed
+ */
+void
+spm_xml_clear(xmlNodePtr node)
+{
+    xmlNodeSetContent(node, NULL);
+}
+
+/**
  * spm_xml_set_content:
  * @node: an element
  * @format: printf-style text that replaces its content
@@ -792,6 +825,6 @@ spm_xml_set_content(xmlNodePtr node, const char *format, ...)
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    xmlNodeSetContent(node, NULL);
+    spm_xml_clear(node);
     xmlAddChild(node, xmlNewDocText(node->doc, BAD_CAST text));
 }

@@ -142,7 +142,7 @@ spm_says_nothing(xmlNodePtr node)
 
 /* A cell that has no memory, and nothing else that changes how translation spells it. */
 static gboolean
-spm_is_plain_cell(xmlNodePtr cell)
+spm_is_empty_cell(xmlNodePtr cell)
 {
     static const char *const known[] = { "id", "memory", "unit", "memAccess", "discard", NULL };
     g_autofree char *memory = spm_xml_attr(cell, "memory");
@@ -152,38 +152,44 @@ spm_is_plain_cell(xmlNodePtr cell)
         if (attr->ns || !g_strv_contains(known, (const char *)attr->name))
             return FALSE;
     }
-    return (!memory || (spm_parse_number(memory, 10, G_MAXUINT64, &size) && size == 0)) &&
-           !xmlFirstElementChild(cell);
+    for (xmlNodePtr child = spm_xml_first(cell, NULL, NULL); child; child = spm_xml_next(child, NULL, NULL)) {
+        if (!spm_xml_is(child, NULL, "distances") && !spm_xml_is(child, NULL, "cache"))
+            return FALSE;
+    }
+    return !memory || (spm_parse_number(memory, 10, G_MAXUINT64, &size) && size == 0);
 }
 
 /* What such a cell says; it has an id, which format and translation give it. */
 static char *
-spm_flatten_plain_cell(xmlNodePtr cell)
+spm_flatten_empty_cell(xmlNodePtr cell)
 {
     g_autofree char *id = spm_xml_attr(cell, "id"), *access = spm_xml_attr(cell, "memAccess");
     g_autofree char *discard = spm_xml_attr(cell, "discard");
+    GString *text = g_string_new(NULL);
 
-    return g_strdup_printf("<!-- cell %s without memory, %s, %s -->", id ? id : "", access ? access : "",
-                           discard ? discard : "");
+    g_string_printf(text, "<!-- cell %s without memory, %s, %s -->", id ? id : "", access ? access : "",
+                    discard ? discard : "");
+    spm_flatten_children(text, cell);
+    return g_string_free(text, FALSE);
 }
 
-/* Plain cells in one spelling, behind the other children, as translation restores them. */
+/* Cells without memory in one spelling, behind the other children, as translation restores them. */
 static void
 spm_flatten_numa(GString *out, xmlNodePtr numa)
 {
-    g_autoptr(GPtrArray) plain = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) empty = g_ptr_array_new_with_free_func(g_free);
     guint index = 0;
 
     g_string_append(out, "<numa>");
     for (xmlNodePtr child = spm_xml_first(numa, NULL, NULL); child; child = spm_xml_next(child, NULL, NULL)) {
-        if (spm_xml_is(child, NULL, "cell") && ++index && spm_is_plain_cell(child))
-            g_ptr_array_add(plain, spm_flatten_plain_cell(child));
+        if (spm_xml_is(child, NULL, "cell") && ++index && spm_is_empty_cell(child))
+            g_ptr_array_add(empty, spm_flatten_empty_cell(child));
         else
             spm_flatten(out, child);
     }
-    g_ptr_array_sort(plain, spm_compare_texts);
-    for (guint i = 0; i < plain->len; i++)
-        g_string_append(out, g_ptr_array_index(plain, i));
+    g_ptr_array_sort(empty, spm_compare_texts);
+    for (guint i = 0; i < empty->len; i++)
+        g_string_append(out, g_ptr_array_index(empty, i));
     g_string_append_printf(out, "<!-- of %u cells --></>\n", index);
 }
 

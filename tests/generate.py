@@ -111,8 +111,52 @@ class Document:
                            ("disk", {"type": "file"}, [("alias", {"name": self.pick("ua-spm0", "ua-d")}, [])]))
         return "devices", {}, devices
 
+    def distances(self, cell, cells):
+        """What a cell has of distances; few are wrong."""
+        siblings = []
+        for sibling in self.random.sample(range(cells), self.random.randrange(1, cells + 1)):
+            value = 10 if (sibling == cell) != self.chance(0.01) else self.random.randrange(11, 256)
+            attributes = {"id": str(sibling), "value": str(value)}
+            if self.chance(0.005):
+                attributes[self.pick("id", "value")] = self.pick("", "x", "256", str(cells))
+            siblings.append(("sibling", attributes, []))
+        return "distances", {}, siblings
+
+    def caches(self):
+        """Memory-side caches of a cell."""
+        caches = []
+        for level in self.random.sample(range(1, 4), self.pick(1, 1, 2, 3)):
+            size = "size", {"value": str(8 * level), "unit": self.pick("KiB", "KiB", "MiB")}, []
+            line = "line", {"value": self.pick("64", "128"), "unit": "B"}, []
+            attributes = {"level": str(level), "associativity": self.pick("none", "direct", "full"),
+                          "policy": self.pick("none", "writeback", "writethrough")}
+            if self.chance(0.01):
+                attributes[self.pick(*attributes)] = self.pick("", "4", "write-back")
+            caches.append(("cache", attributes, [size, line] if not self.chance(0.01) else [size]))
+        return caches
+
+    def interconnects(self, cells, numa):
+        """Latencies and bandwidths from cells with CPUs to any, some of them through a cache of the target."""
+        initiators = [cell for cell, (_, attributes, _) in enumerate(numa) if "cpus" in attributes] or [0]
+        links = {}
+        for _ in range(self.pick(1, 2, 3, 6)):
+            target = self.random.randrange(cells if not self.chance(0.02) else cells + 1)
+            attributes = {"initiator": str(self.pick(*initiators)), "target": str(target)}
+            levels = [name[1]["level"] for name in (numa[target][2] if target < cells else []) if name[0] == "cache"]
+            if levels and self.chance(0.3):
+                attributes["cache"] = self.pick(*levels)
+            attributes.update(type=self.pick("access", "read", "write"), value=str(self.random.randrange(1, 100)))
+            if self.chance(0.01):
+                attributes[self.pick(*attributes)] = self.pick("", "x", "9")
+            name = self.pick("latency", "bandwidth")
+            unit = {"unit": self.pick("KiB", "MiB", "GiB")} if name == "bandwidth" else {}
+            key = name, *list(attributes.values())[:-1]
+            links[key if not self.chance(0.01) else len(links)] = name, {**attributes, **unit}, []
+        return "interconnects", {}, list(links.values())
+
     def numa(self, cells, empty):
         children = []
+        detailed = self.chance(0.4)
         for number in range(cells):
             self.used += GIB
             attributes = {"id": str(number), "cpus": str(number), "memory": "1", "unit": "GiB"}
@@ -120,8 +164,9 @@ class Document:
                 attributes["memAccess"] = self.pick("shared", "private")
             if not self.plain and self.chance(0.1):
                 del attributes["id"]
-            distances = [("sibling", {"id": str(self.random.randrange(cells + empty)), "value": "20"}, [])]
-            children.append(("cell", attributes, [("distances", {}, distances)] if self.chance(0.05) else []))
+            if number and self.chance(0.1):
+                del attributes["cpus"]
+            children.append(("cell", attributes, []))
         for number in range(cells, cells + empty):
             attributes = {"id": str(number), "memory": "0", "unit": "KiB"}
             if self.chance(0.1):
@@ -133,12 +178,17 @@ class Document:
             if self.chance(0.02):
                 attributes[self.pick("id", "memory", "cpus", "discard")] = self.pick("x", "9", "yes")
             children.append(("cell", attributes, []))
+        for number, (_, _, parts) in enumerate(children):
+            if detailed and self.chance(0.4):
+                parts.append(self.distances(number, cells + empty))
+            if detailed and self.chance(0.2):
+                parts.extend(self.caches())
+        links = [self.interconnects(cells + empty, children)] if detailed and self.chance(0.6) else []
         if not self.plain and self.chance(0.1):
             self.random.shuffle(children)
-        if self.chance(0.1):
-            latency = {"initiator": "0", "target": str(self.random.randrange(cells + empty + 1)), "value": "5"}
-            children.append(("interconnects", {}, [("latency", latency, [])]))
-        return "cpu", {}, [("numa", {}, children)]
+        if not self.plain and self.chance(0.1):
+            return "cpu", {}, [("numa", {}, links + children)]
+        return "cpu", {}, [("numa", {}, children + links)]
 
     def max_memory(self):
         attributes = {"slots": str(self.random.randrange(1, 9)), "unit": "KiB"}
@@ -317,9 +367,10 @@ class Requesting(Document):
     def numa(self, cells, empty):
         """Nothing may name a cell that is not there: expansion might make it, and then keep it."""
         name, attributes, ((numa, _, children),) = super().numa(cells, empty)
-        names = [element[2][0][1].get("target", "0") for element in children if element[0] == "interconnects"]
-        if any(int(target) >= cells + empty for target in names):
-            children.pop()
+        known = {str(number) for number in range(cells + empty)}
+        for parent in [*children, *(part for child in children for part in child[2])]:
+            parent[2][:] = [part for part in parent[2] if part[0] not in ("sibling", "latency", "bandwidth")
+                            or {part[1].get(key, "0") for key in ("id", "initiator", "target")} <= known]
         return name, attributes, [(numa, {}, children)]
 
     def memnodes(self, cells):

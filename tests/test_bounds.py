@@ -210,6 +210,41 @@ def test_many_pages_for_many_cells(bounded):
     assert bounded("validate", text=text).returncode == 0
 
 
+SIBLINGS = "<distances>" + "<sibling id='1' value='17'/>" * 200000 + "</distances>"
+CACHE = ("<cache level='1' associativity='full' policy='none'><size value='8' unit='KiB'/><line value='64' unit='B'/>"
+         "</cache>")
+LINKS = "<interconnects>" + "<latency initiator='0' target='1' type='read' value='5'/>" * 200000 + "</interconnects>"
+
+
+@pytest.mark.parametrize("old,new", [
+    ("<cell id='1' memory='0' unit='KiB'/>", f"<cell id='1' memory='0' unit='KiB'>{CACHE * 60000}</cell>"),
+    ("    </numa>", f"{LINKS}</numa>"),
+], ids=["caches", "links"])
+def test_many_figures_of_a_cell(old, new, bounded):
+    text = SINGLE.replace(old, new)
+    assert text != SINGLE and bounded("validate", text=text).returncode == 0
+    done = bounded("validate", "--libvirt-version", "11.3.0", text=text)
+    assert done.stderr.endswith(" more faults, which are not shown\n")
+
+
+def test_many_distances_of_many_cells(bounded):
+    """QEMU wants each pair, and gets it once."""
+    text = with_cells(128).replace("<cell id='1' memory='0' unit='KiB'/>",
+                                   f"<cell id='1' memory='0' unit='KiB'>{SIBLINGS.replace('17', '10')}</cell>")
+    stored = bounded("translate", "--libvirt-version", "11.3.0", text=text).stdout
+    assert stored.count("<qemu:arg value='dist,") == 128 * 128
+    assert bounded("translate", "--reverse", text=stored).stdout.count("<distances>") == 1
+
+
+@pytest.mark.parametrize("more", ["dist,src=0,dst=1,val=17", "hmat-lb,initiator=0,target=1,hierarchy=memory,"
+                                  "data-type=read-latency,latency=5", "node,nodeid=1,initiator=0"], ids=lambda more: more[:4])
+def test_many_arguments_that_look_like_ours(more, bounded):
+    stored = bounded("translate", "--libvirt-version", "11.3.0", text=SINGLE).stdout
+    text = stored.replace("</qemu:commandline>", f"<qemu:arg value='-numa'/><qemu:arg value='{more}'/>" * 100000
+                          + "</qemu:commandline>")
+    assert bounded("translate", "--reverse", text=text).stdout.count(more) == 100000
+
+
 # Sets of nodes and names
 
 

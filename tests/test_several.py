@@ -91,11 +91,6 @@ def test_a_cell_of_a_second_numa_is_none(refused):
     assert "but <numa> of <cpu> has no such cell" in refused(text)
 
 
-def test_what_refers_to_a_cell_that_old_libvirt_is_not_given(refused):
-    second = "<cpu><numa><interconnects><latency initiator='0' target='1' value='5'/></interconnects></numa></cpu>"
-    assert "libvirt before 11.8.0 cannot refer to such a cell" in refused(with_more(f"<cpu/>{second}"), OLD_LIBVIRT)
-
-
 @pytest.mark.parametrize("second", [
     "<memoryBacking><hugepages><page size='2048' nodeset='1'/></hugepages></memoryBacking>",
     "<numatune><memnode cellid='1' mode='strict' nodeset='0'/></numatune>",
