@@ -68,12 +68,19 @@ spm_is_wrapper(xmlNodePtr node)
     return spm_is_qemu(node) && g_strv_contains(wrappers, (const char *)node->name);
 }
 
-/* Comments stay in the places from which translation takes elements, but the elements come back before or
- * after them. */
+/* A comment of <hugepages> goes with it, if translation removes that. */
+static gboolean
+spm_goes_with(xmlNodePtr parent, xmlNodePtr child)
+{
+    return spm_xml_is(parent, NULL, "hugepages") && child->type != XML_ELEMENT_NODE;
+}
+
+/* Other comments stay where translation takes elements out, but the elements come back before or after them.
+ */
 static gboolean
 spm_moves_in(xmlNodePtr parent, xmlNodePtr child)
 {
-    static const char *const parents[] = { "memoryBacking", "hugepages", "numatune", NULL };
+    static const char *const parents[] = { "memoryBacking", "numatune", NULL };
 
     return parent->type == XML_ELEMENT_NODE && g_strv_contains(parents, (const char *)parent->name) &&
            child->type != XML_ELEMENT_NODE;
@@ -87,6 +94,8 @@ spm_gather_children(GString *out, xmlNodePtr node, GString *args, GPtrArray *uno
     for (xmlNodePtr child = node->children; child; child = child->next) {
         if (spm_is_wrapper(child)) {
             spm_gather_children(out, child, args, unordered);
+        } else if (spm_goes_with(node, child)) {
+            continue;
         } else if (spm_moves_in(node, child) ||
                    (spm_is_qemu(child) && !xmlStrEqual(child->name, BAD_CAST "arg"))) {
             GString *text = g_string_new(NULL);
