@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAKED 512
+#define LEAKED 16
 
 void xmlFreeDoc(void *doc);
 
