@@ -37,7 +37,7 @@ spm_post_parse_may_add_cell(const SpmDomainDef *def, guint cells)
 /**
  * spm_qemu_needs_cell:
  * @def: a definition after spm_qemu_ns_parse()
- * @options: for which libvirt, and whether the domain is new
+ * @options: whether the domain is new
  * @cells: how many of its cells count, from the first
  *
  * Returns: TRUE when the domain gets one more cell, for the room that is below SPM of the last one

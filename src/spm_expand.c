@@ -571,7 +571,7 @@ spm_expand_domain(xmlNodePtr domain, const SpmProfiles *profiles, const SpmQemuO
  * spm_expand_doc:
  * @doc: a document; what is no <domain> is left alone
  * @profiles: the host's profiles
- * @options: for which libvirt, and whether the domain is new
+ * @options: whether the domain is new
  * @leftovers: TRUE: also remove other devices of libvirt-spm, and the last cells without memory that nothing
  *   uses, which is what a tool leaves that keeps a part of an earlier result
  * @faults: the list to which each reason is added why a request cannot be met; @doc is of no use then
