@@ -85,8 +85,9 @@ cached() {
 }
 
 # private_apt SUITES TOOL ARG...: run an apt TOOL (apt-get, apt-cache) with private package lists that contain only
-# SUITES, separated by spaces: "forky" for binaries, "src:trixie" for sources. It does not change the host's apt sources.
-# One process fetches the lists once a day, while no other process reads them.
+# SUITES, separated by spaces: "forky" for binaries, "src:trixie" for sources, "src:trixie-security" for the sources of
+# security updates. It does not change the host's apt sources. One process fetches the lists once a day, while no other
+# process reads them.
 private_apt() {
     local suites=$1 tool=$2 dir options apt_lock rc=0
     shift 2
@@ -121,11 +122,13 @@ fresh_lists() {
 
 # fetch_lists DIR SUITES OPTION...: fetch apt's lists of SUITES into DIR.
 fetch_lists() {
-    local dir=$1 suite kind
+    local dir=$1 suite kind mirror
     for suite in $2; do
-        kind=deb
+        kind=deb mirror=$SPM_MIRROR
         [[ $suite == src:* ]] && kind=deb-src
-        printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$SPM_MIRROR" "${suite#src:}"
+        # Debian's servers have both archives side by side.
+        [[ $suite == *-security ]] && mirror=${SPM_MIRROR%/*}/debian-security
+        printf '%s [signed-by=%s] %s %s main\n' "$kind" "$SPM_KEYRING" "$mirror" "${suite#src:}"
     done >"$dir/sources.list"
     shift 2
     apt-get "$@" update -q >"$dir/update.log" 2>&1 || {
