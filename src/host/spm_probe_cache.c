@@ -6,6 +6,7 @@
 
 #include "host/spm_probe_cache.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 
