@@ -57,8 +57,10 @@ class Tree:
     def start(self, *groups, around=list, **environment):
         env = {**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "XDG_CACHE_HOME": f"{self.folder}/cache",
                "TREE": str(self.folder), "SPM_SANDBOX": "1", **environment}
-        return subprocess.Popen(around([self.folder / "scripts/check", *groups]), env=env, start_new_session=True, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # What runs the tests may ignore interrupts, as a shell's background jobs do, and a shell cannot undo that.
+        words = ["env", "--default-signal=INT", *around([self.folder / "scripts/check", *groups])]
+        return subprocess.Popen(words, env=env, start_new_session=True, text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
 
     def check(self, *groups, **environment):
         """Run it where no other process is there for it to find; its exit status, last line and progress."""
@@ -178,7 +180,10 @@ def test_nothing_goes_on_when_it_is_ended(number, tree):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         os.killpg(process.pid, number)  # as a terminal does
-        process.communicate(timeout=30)
+        try:
+            process.communicate(timeout=30)
+        finally:
+            process.kill()  # or the test would wait for it
     assert process.returncode
     # Nor does what showed the progress. What ended is there until the first process has collected it.
     deadline = time.monotonic() + 5
