@@ -7,13 +7,14 @@
  *
  *   cell ID ACCESS DISCARD                   a cell's memAccess and discard, '-' for none
  *   page NUMBER NODESET CELLS                a <page> of <hugepages> that lost some of its cells
- *   page NUMBER NODESET SIZE UNIT BACKING    one of which nothing was left; BACKING is the number of its
+ *   page PLACE NODESET SIZE UNIT BACKING     one of which nothing was left; BACKING is the number of its
  *                                            <memoryBacking>, as a domain may have several
- *   memnode NUMBER CELL NODESET MODE TUNE    a <memnode> of the <numatune> with the number TUNE
+ *   memnode PLACE CELL NODESET MODE TUNE     a <memnode> of the <numatune> with the number TUNE
  *   spm NUMBER WORD...                       what a carrier says that its element left to its cell
  *
- * Each NUMBER counts from 0, in the order of the document, and is that before anything is taken. A text that
- * the document has as it is, such as a nodeset, has its special characters escaped as in a URI. */
+ * Each NUMBER counts from 0, in the order of the document, and is that before anything is taken. So is PLACE,
+ * which counts all elements of the same parent. A text that the document has as it is, such as a nodeset, has
+ * its special characters escaped as in a URI. */
 
 #include "spm_left_out.h"
 
@@ -110,9 +111,24 @@ spm_left_out_count_before(xmlNodePtr node)
     return number;
 }
 
+/* For each of @nodes, how many elements precede it in its parent. */
+static guint *
+spm_left_out_places(const GPtrArray *nodes)
+{
+    guint *places = g_new0(guint, nodes->len);
+
+    for (guint i = 0; i < nodes->len; i++) {
+        xmlNodePtr node = g_ptr_array_index(nodes, i);
+
+        for (node = xmlPreviousElementSibling(node); node; node = xmlPreviousElementSibling(node))
+            places[i]++;
+    }
+    return places;
+}
+
 /* Notes the <page>, of which @rest_text is left, and changes or removes it. */
 static void
-spm_left_out_cut_page(GString *text, xmlNodePtr page, guint number, const char *left_text,
+spm_left_out_cut_page(GString *text, xmlNodePtr page, guint number, guint place, const char *left_text,
                       const char *rest_text)
 {
     g_autofree char *nodeset = spm_xml_attr(page, "nodeset"), *size = spm_xml_attr(page, "size");
@@ -124,7 +140,7 @@ spm_left_out_cut_page(GString *text, xmlNodePtr page, guint number, const char *
         spm_xml_set_attr(page, "nodeset", "%s", rest_text);
         return;
     }
-    spm_left_out_add(text, "page %u %s %s %s %u", number, nodeset_word, size_word, unit_word,
+    spm_left_out_add(text, "page %u %s %s %s %u", place, nodeset_word, size_word, unit_word,
                      spm_left_out_count_before(page->parent->parent));
     spm_xml_remove(page);
 }
@@ -132,7 +148,7 @@ spm_left_out_cut_page(GString *text, xmlNodePtr page, guint number, const char *
 /* A size that cannot be read, or has endless blanks, is left to libvirt, which refuses the <page>. */
 static void
 spm_left_out_take_page(GString *text, const SpmDomainDef *def, guint stock_cells, xmlNodePtr page,
-                       guint number)
+                       guint number, guint place)
 {
     g_autofree char *nodeset = spm_xml_attr(page, "nodeset"), *left_text = NULL, *rest_text = NULL;
     g_autofree char *size = spm_xml_attr(page, "size"), *unit = spm_xml_attr(page, "unit");
@@ -145,7 +161,7 @@ spm_left_out_take_page(GString *text, const SpmDomainDef *def, guint stock_cells
         return;
     left_text = spm_cpuset_format(&left_out);
     rest_text = spm_cpuset_format(&rest);
-    spm_left_out_cut_page(text, page, number, left_text, rest_text);
+    spm_left_out_cut_page(text, page, number, place, left_text, rest_text);
 }
 
 /* If nothing is left in <hugepages>, that goes as well: it would mean that all memory has hugepages. */
@@ -154,9 +170,10 @@ spm_left_out_take_pages(GString *text, const SpmDomainDef *def, guint stock_cell
 {
     g_autoptr(GPtrArray) pages = spm_xml_find_all(def->root, "memoryBacking/hugepages/page");
     g_autoptr(GPtrArray) hugepages = spm_xml_find_all(def->root, "memoryBacking/hugepages");
+    g_autofree guint *places = spm_left_out_places(pages);
 
     for (guint i = 0; i < pages->len; i++)
-        spm_left_out_take_page(text, def, stock_cells, g_ptr_array_index(pages, i), i);
+        spm_left_out_take_page(text, def, stock_cells, g_ptr_array_index(pages, i), i, places[i]);
     if (!pages->len || spm_xml_find(def->root, "memoryBacking/hugepages/page"))
         return;
     SPM_FOREACH(xmlNode, node, hugepages)
@@ -167,6 +184,7 @@ static void
 spm_left_out_take_memnodes(GString *text, const SpmDomainDef *def, guint stock_cells)
 {
     g_autoptr(GPtrArray) memnodes = spm_xml_find_all(def->root, "numatune/memnode");
+    g_autofree guint *places = spm_left_out_places(memnodes);
 
     for (guint i = 0; i < memnodes->len; i++) {
         xmlNodePtr memnode = g_ptr_array_index(memnodes, i);
@@ -178,7 +196,7 @@ spm_left_out_take_memnodes(GString *text, const SpmDomainDef *def, guint stock_c
         if (!id || !spm_parse_number(id, 10, G_MAXINT, &cell) || cell < stock_cells ||
             cell >= def->cells->len)
             continue;
-        spm_left_out_add(text, "memnode %u %u %s %s %u", i, (guint)cell, nodeset_word, mode_word,
+        spm_left_out_add(text, "memnode %u %u %s %s %u", places[i], (guint)cell, nodeset_word, mode_word,
                          spm_left_out_count_before(memnode->parent));
         spm_xml_remove(memnode);
     }
@@ -409,17 +427,18 @@ spm_left_out_ensure_hugepages(xmlNodePtr domain, guint number)
     return node;
 }
 
-/* Puts @node before the element of @siblings with that @number, or else at the end of @parent. */
+/* Puts @node behind @place elements of @parent, or behind all that there are. */
 static void
-spm_left_out_insert(GPtrArray *siblings, guint number, xmlNodePtr parent, xmlNodePtr node)
+spm_left_out_insert(xmlNodePtr parent, guint place, xmlNodePtr node)
 {
-    xmlNodePtr anchor = number < siblings->len ? g_ptr_array_index(siblings, number) : NULL;
+    xmlNodePtr after = xmlFirstElementChild(parent);
 
-    if (anchor && anchor->parent == parent)
-        spm_xml_insert_before(anchor, node);
+    while (after && place--)
+        after = xmlNextElementSibling(after);
+    if (after)
+        spm_xml_insert_before(after, node);
     else
         spm_xml_append(parent, node);
-    g_ptr_array_insert(siblings, (gint)MIN(number, siblings->len), node);
 }
 
 static void
@@ -431,17 +450,21 @@ spm_left_out_add_attr(xmlNodePtr node, const char *name, const char *word)
         spm_xml_add_attr(node, name, value);
 }
 
-/* A <page> of which nothing was left. */
+/* Makes a <page> of which nothing was left. */
 static void
-spm_left_out_make_page(GStrv words, xmlNodePtr domain, GPtrArray *pages)
+spm_left_out_restore_page(GStrv words, xmlNodePtr domain)
 {
-    xmlNodePtr hugepages = spm_left_out_ensure_hugepages(domain, spm_left_out_number(words, 5, 0));
-    xmlNodePtr page = spm_xml_new(domain->doc, NULL, "page");
+    xmlNodePtr hugepages, page;
+
+    if (g_strv_length(words) != 6)
+        return;
+    hugepages = spm_left_out_ensure_hugepages(domain, spm_left_out_number(words, 5, 0));
+    page = spm_xml_new(domain->doc, NULL, "page");
 
     spm_left_out_add_attr(page, "size", words[3]);
     spm_left_out_add_attr(page, "unit", words[4]);
     spm_left_out_add_attr(page, "nodeset", words[2]);
-    spm_left_out_insert(pages, spm_left_out_number(words, 1, G_MAXUINT), hugepages, page);
+    spm_left_out_insert(hugepages, spm_left_out_number(words, 1, G_MAXUINT), page);
 }
 
 /* A <page> that lost some cells gets them back, with the text that it had if it then has the same cells. */
@@ -459,19 +482,23 @@ spm_left_out_join_page(GStrv words, xmlNodePtr page)
         spm_xml_set_attr(page, "nodeset", "%s", memcmp(&set, &old, sizeof(set)) == 0 ? before : text);
 }
 
+/* Gives the <page>s that lost some cells these back; all of them are in the document again. */
 static void
-spm_left_out_restore_page(GStrv words, xmlNodePtr domain, GPtrArray *pages)
+spm_left_out_join_pages(const SpmLeftOut *left_out, xmlNodePtr domain)
 {
-    guint number = spm_left_out_number(words, 1, G_MAXUINT), count = g_strv_length(words);
+    g_autoptr(GPtrArray) pages = spm_xml_find_all(domain, "memoryBacking/hugepages/page");
 
-    if (count == 6)
-        spm_left_out_make_page(words, domain, pages);
-    else if (count == 4 && number < pages->len)
-        spm_left_out_join_page(words, g_ptr_array_index(pages, number));
+    for (guint i = 0; left_out->items[i]; i++) {
+        g_auto(GStrv) words = spm_left_out_item(left_out->items[i], "page");
+        guint number = words ? spm_left_out_number(words, 1, G_MAXUINT) : G_MAXUINT;
+
+        if (number < pages->len && g_strv_length(words) == 4)
+            spm_left_out_join_page(words, g_ptr_array_index(pages, number));
+    }
 }
 
 static void
-spm_left_out_restore_memnode(GStrv words, xmlNodePtr domain, GPtrArray *memnodes)
+spm_left_out_restore_memnode(GStrv words, xmlNodePtr domain)
 {
     xmlNodePtr memnode, numatune;
 
@@ -482,7 +509,7 @@ spm_left_out_restore_memnode(GStrv words, xmlNodePtr domain, GPtrArray *memnodes
     spm_left_out_add_attr(memnode, "cellid", words[2]);
     spm_left_out_add_attr(memnode, "mode", words[4]);
     spm_left_out_add_attr(memnode, "nodeset", words[3]);
-    spm_left_out_insert(memnodes, spm_left_out_number(words, 1, 0), numatune, memnode);
+    spm_left_out_insert(numatune, spm_left_out_number(words, 1, G_MAXUINT), memnode);
 }
 
 /**
@@ -497,8 +524,6 @@ void
 spm_left_out_restore_domain(const SpmLeftOut *left_out, xmlNodePtr domain, GHashTable *emptied)
 {
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
-    g_autoptr(GPtrArray) pages = spm_xml_find_all(domain, "memoryBacking/hugepages/page");
-    g_autoptr(GPtrArray) memnodes = spm_xml_find_all(domain, "numatune/memnode");
 
     if (!left_out)
         return;
@@ -508,10 +533,11 @@ spm_left_out_restore_domain(const SpmLeftOut *left_out, xmlNodePtr domain, GHash
         if (g_strcmp0(words[0], "cell") == 0)
             spm_left_out_restore_cell(words, cells);
         else if (g_strcmp0(words[0], "page") == 0)
-            spm_left_out_restore_page(words, domain, pages);
+            spm_left_out_restore_page(words, domain);
         else if (g_strcmp0(words[0], "memnode") == 0)
-            spm_left_out_restore_memnode(words, domain, memnodes);
+            spm_left_out_restore_memnode(words, domain);
     }
+    spm_left_out_join_pages(left_out, domain);
     g_hash_table_add(emptied, left_out->node->parent);
     spm_xml_remove(left_out->node);
 }

@@ -117,6 +117,16 @@ def test_what_libvirt_drops_is_made_again(stored, shown):
     assert shown(text.replace("  <numatune/>\n", "")) == expected
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_what_goes_back_goes_between_the_same_elements(number, stored, shown):
+    """Also where one is unknown, which libvirt drops when it stores the domain."""
+    lines = normal("spm-memnode-modes").splitlines(keepends=True)
+    lines.insert(lines.index("  <numatune>\n") + 1 + number, "    <unknown/>\n")
+    text = stored("".join(lines))
+    assert shown(text) == "".join(lines)
+    assert shown(text.replace("    <unknown/>\n", "")) == normal("spm-memnode-modes")
+
+
 def test_a_page_that_was_changed_meanwhile(stored, shown):
     text = stored(JOINT)
     assert "<page size='2048' unit='KiB' nodeset='0'/>" in text
