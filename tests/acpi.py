@@ -43,10 +43,11 @@ def hmat_domains(table: bytes) -> dict[int, int | None]:
 
 
 def hmat_latencies(table: bytes) -> dict[tuple[int, int], int]:
-    """Access latency in nanoseconds by initiator and target, where an HMAT has it."""
+    """Access latency of the memory itself in nanoseconds by initiator and target, where an HMAT has it."""
     result = {}
     for kind, data in structures(table, 40, "<HxxI"):
-        if kind != 1 or data[9] != 0:
+        # Byte 8 is 0 for the memory, the level of a cache otherwise.
+        if kind != 1 or data[8] & 15 or data[9] != 0:
             continue
         initiators, targets, _, unit = struct.unpack_from("<IIIQ", data, 12)
         first = 32
@@ -55,4 +56,14 @@ def hmat_latencies(table: bytes) -> dict[tuple[int, int], int]:
         entries = struct.unpack_from(f"<{initiators * targets}H", data, first + 4 * (initiators + targets))
         for number, entry in enumerate(entries):
             result[rows[number // targets], columns[number % targets]] = entry * unit // 1000
+    return result
+
+
+def hmat_caches(table: bytes) -> dict[int, list[tuple[int, int, int]]]:
+    """By memory proximity domain, the level, the size in KiB and the line in bytes of each memory-side cache."""
+    result: dict[int, list[tuple[int, int, int]]] = {}
+    for kind, data in structures(table, 40, "<HxxI"):
+        if kind == 2:
+            node, _, size, attributes = struct.unpack_from("<IIQI", data, 8)
+            result.setdefault(node, []).append((attributes >> 4 & 15, size // 1024, attributes >> 16))
     return result

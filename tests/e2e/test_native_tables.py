@@ -87,7 +87,7 @@ def boot(daemon: Daemon, row: Row, side: str) -> Seen:
 @pytest.fixture(scope="module")
 def guests(stack: Stack, other_stacks: dict[str, Stack]) -> Iterator[dict[tuple[str, Row], "Future[Seen]"]]:
     """All guests, of which two boot at a time. A row's plugin is in the libvirtd of the distribution that the matrix
-    has it in: only a newer libvirt gives latencies to a cell without memory."""
+    has it in."""
     with ExitStack() as daemons, ThreadPoolExecutor(GUESTS_AT_A_TIME) as pool:
         native = daemons.enter_context(Daemon(stack, plugin=False))
         for row in (*ROWS, WITH_PATH):  # copied before the guests need them at the same time
