@@ -102,10 +102,7 @@ spm_format_max_memory(const SpmDomainDef *def)
         node = spm_xml_new(def->root->doc, NULL, "maxMemory");
         spm_xml_set_content(node, "%" G_GUINT64_FORMAT, def->max_memory);
         spm_xml_set_attr(node, "unit", "KiB");
-        if (memory)
-            spm_xml_insert_before(memory, node);
-        else
-            spm_xml_append(def->root, node);
+        spm_xml_insert(def->root, memory, node);
     }
     spm_format_slots(node, def->slots);
 }
@@ -122,7 +119,7 @@ spm_format_max_memory(const SpmDomainDef *def)
 xmlNodePtr
 spm_numa_add_cell(xmlNodePtr numa, unsigned int id, const char *cpus, guint64 memory)
 {
-    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = xmlLastElementChild(numa);
+    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = NULL;
 
     spm_xml_set_attr(cell, "id", "%u", id);
     if (cpus)
@@ -130,10 +127,10 @@ spm_numa_add_cell(xmlNodePtr numa, unsigned int id, const char *cpus, guint64 me
     spm_xml_set_attr(cell, "memory", "%" G_GUINT64_FORMAT, memory);
     spm_xml_add_attr(cell, "unit", "KiB");
     /* <interconnects> follows the cells */
-    if (after && !spm_xml_is(after, NULL, "cell"))
-        spm_xml_insert_before(after, cell);
-    else
-        spm_xml_append(numa, cell);
+    for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
+         child = xmlPreviousElementSibling(child))
+        after = child;
+    spm_xml_insert(numa, after, cell);
     return cell;
 }
 

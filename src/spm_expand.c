@@ -232,10 +232,7 @@ spm_expand_ensure_numa(xmlNodePtr domain)
     }
     cpu = spm_xml_new(domain->doc, NULL, "cpu");
     xmlAddChild(cpu, numa);
-    if (devices)
-        spm_xml_insert_before(devices, cpu);
-    else
-        spm_xml_append(domain, cpu);
+    spm_xml_insert(domain, devices, cpu);
     return numa;
 }
 
@@ -407,10 +404,7 @@ spm_expand_add_spms(SpmExpand *expand)
     for (guint i = 0; i < expand->requests->len; i++) {
         xmlNodePtr spm = spm_expand_new_spm(expand, i);
 
-        if (anchor)
-            spm_xml_insert_before(anchor, spm);
-        else
-            spm_xml_append(devices, spm);
+        spm_xml_insert(devices, anchor, spm);
     }
 }
 

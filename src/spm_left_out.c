@@ -403,10 +403,7 @@ spm_left_out_ensure(xmlNodePtr domain, const char *name, guint number)
         return node;
     node = spm_xml_new(domain->doc, NULL, name);
     after = spm_left_out_find_after(domain, name);
-    if (after)
-        spm_xml_insert_before(after, node);
-    else
-        spm_xml_append(domain, node);
+    spm_xml_insert(domain, after, node);
     return node;
 }
 
@@ -420,10 +417,7 @@ spm_left_out_ensure_hugepages(xmlNodePtr domain, guint number)
     if (node)
         return node;
     node = spm_xml_new(domain->doc, NULL, "hugepages");
-    if (first)
-        spm_xml_insert_before(first, node);
-    else
-        spm_xml_append(backing, node);
+    spm_xml_insert(backing, first, node);
     return node;
 }
 
@@ -435,10 +429,7 @@ spm_left_out_insert(xmlNodePtr parent, guint place, xmlNodePtr node)
 
     while (after && place--)
         after = xmlNextElementSibling(after);
-    if (after)
-        spm_xml_insert_before(after, node);
-    else
-        spm_xml_append(parent, node);
+    spm_xml_insert(parent, after, node);
 }
 
 static void

@@ -191,10 +191,7 @@ spm_translate_commandline_ensure(xmlNodePtr domain)
         return commandline;
     /* in libvirt's order */
     commandline = spm_xml_new(domain->doc, spm_qemu_ns_ensure(domain), "commandline");
-    if (override)
-        spm_xml_insert_before(override, commandline);
-    else
-        spm_xml_append(domain, commandline);
+    spm_xml_insert(domain, override, commandline);
     return commandline;
 }
 
@@ -303,30 +300,6 @@ spm_translate_find_carrier_override(xmlNodePtr memory, GTree *overrides, const c
 
     *device = value ? spm_qemu_device_find(value) : NULL;
     return *device && spm_xml_find(memory, "target/node") ? override : NULL;
-}
-
-/* The first element after the cells of @numa, or NULL when there is none. */
-static xmlNodePtr
-spm_translate_find_after_cells(xmlNodePtr numa)
-{
-    xmlNodePtr after = NULL;
-
-    for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
-         child = xmlPreviousElementSibling(child))
-        after = child;
-    return after;
-}
-
-/* A cell without memory, which is not in the document yet. */
-static xmlNodePtr
-spm_translate_new_cell(xmlDocPtr doc, guint id)
-{
-    xmlNodePtr cell = spm_xml_new(doc, NULL, "cell");
-
-    spm_xml_set_attr(cell, "id", "%u", id);
-    spm_xml_add_attr(cell, "memory", "0");
-    spm_xml_add_attr(cell, "unit", "KiB");
-    return cell;
 }
 
 /* The values of arguments; "" stands for one without a value. */
@@ -444,17 +417,11 @@ spm_translate_load_block(xmlNodePtr domain, SpmTranslateBlock *block)
 static void
 spm_translate_append_cells(xmlNodePtr numa, const SpmTranslateBlock *block, const SpmDomainDef *def)
 {
-    xmlNodePtr after = spm_translate_find_after_cells(numa);
-
     for (guint id = block->id; id < block->id + block->cells; id++) {
-        xmlNodePtr cell = spm_translate_new_cell(numa->doc, id);
+        xmlNodePtr cell = spm_numa_add_cell(numa, id, NULL, 0);
 
         if (def)
             ((SpmCellDef *)g_ptr_array_index(def->cells, id))->node = cell;
-        if (after)
-            spm_xml_insert_before(after, cell);
-        else
-            spm_xml_append(numa, cell);
     }
 }
 

@@ -718,6 +718,21 @@ spm_xml_insert_before(xmlNodePtr anchor, xmlNodePtr node)
 }
 
 /**
+ * spm_xml_insert:
+ * @parent: an element of the document
+ * @before: (nullable): one of its children, or NULL for the end
+ * @node: (transfer full): a new subtree that is put there, on lines of its own
+ */
+void
+spm_xml_insert(xmlNodePtr parent, xmlNodePtr before, xmlNodePtr node)
+{
+    if (before)
+        spm_xml_insert_before(before, node);
+    else
+        spm_xml_append(parent, node);
+}
+
+/**
  * spm_xml_prepend:
  * @parent: an element of the document
  * @node: (transfer full): a new subtree that becomes the first child of @parent, on lines of its own

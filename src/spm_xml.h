@@ -32,6 +32,7 @@ xmlNodePtr spm_xml_add(xmlNodePtr parent, const char *name, const char *format, 
 void spm_xml_append(xmlNodePtr parent, xmlNodePtr node);
 void spm_xml_prepend(xmlNodePtr parent, xmlNodePtr node);
 void spm_xml_insert_before(xmlNodePtr anchor, xmlNodePtr node);
+void spm_xml_insert(xmlNodePtr parent, xmlNodePtr before, xmlNodePtr node);
 void spm_xml_replace(xmlNodePtr old, xmlNodePtr node);
 void spm_xml_move_before(xmlNodePtr anchor, xmlNodePtr node);
 void spm_xml_remove(xmlNodePtr node);
