@@ -92,9 +92,9 @@ spm_qemu_numa_validate_initiator(const SpmDomainDef *def, const SpmCellDef *cell
     spm_faults_add(
         faults, SPM_ERROR_CONFIG, cell->line,
         "<cell id='%u'> has memory and no CPUs, so QEMU requires an initiator for it where there are "
-        "<interconnects> or <cache>; libvirt before 11.8.0 gives it one only if a link between cells with "
-        "memory "
-        "is among these; add a <latency> with initiator='%u' and target='%u', or use a newer libvirt",
+        "<interconnects> or <cache>; libvirt before 11.8.0 gives it one only if a link between cells "
+        "with memory is among these; add a <latency> with initiator='%u' and target='%u', or use a "
+        "newer libvirt",
         cell->id, (guint)wanted, cell->id);
 }
 

@@ -310,11 +310,10 @@ spm_qemu_validate_left_out_cells(const SpmDomainDef *def, guint stock_cells, Spm
 
         if (cell->memory == 0)
             spm_faults_add(faults, SPM_ERROR_CONFIG, cell->line,
-                           "<cell id='%u'> has no memory and precedes one that has; libvirt before 11.8.0 "
-                           "cannot have such a "
-                           "cell, and without it libvirt would give the cells behind it other numbers; put "
-                           "cells that only "
-                           "<memory model='spm'> uses last, or use a newer libvirt",
+                           "<cell id='%u'> has no memory and precedes one that has; libvirt before "
+                           "11.8.0 cannot have such a cell, and without it libvirt would give the "
+                           "cells behind it other numbers; put cells that only <memory model='spm'> "
+                           "uses last, or use a newer libvirt",
                            cell->id);
     }
     if (stock_cells == 0)

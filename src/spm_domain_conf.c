@@ -325,12 +325,11 @@ spm_domain_cell_reference_free(gpointer data)
 }
 
 static SpmCellReference *
-spm_domain_add_reference(SpmDomainDef *def, xmlNodePtr node, const char *attribute)
+spm_domain_add_reference(SpmDomainDef *def, xmlNodePtr node)
 {
     SpmCellReference *reference = g_new0(SpmCellReference, 1);
 
     reference->element = (const char *)node->name;
-    reference->attribute = attribute;
     reference->line = spm_xml_line(node);
     g_ptr_array_add(def->references, reference);
     return reference;
@@ -358,7 +357,7 @@ spm_domain_parse_reference(SpmDomainDef *def, xmlNodePtr node, const char *attri
     def->names_next |= id == def->cells->len;
     if (id >= def->cells->len)
         return NULL;
-    spm_domain_add_reference(def, node, attribute)->cell = (unsigned int)id;
+    spm_domain_add_reference(def, node)->cell = (unsigned int)id;
     return g_ptr_array_index(def->cells, id);
 }
 
@@ -414,7 +413,7 @@ spm_domain_parse_page_cells(SpmDomainDef *def, xmlNodePtr node, const char *node
             cell->pagesize = size;
         cell->has_pagesize = TRUE;
         if (!reference) {
-            reference = spm_domain_add_reference(def, node, "nodeset");
+            reference = spm_domain_add_reference(def, node);
             reference->nodeset = g_strdup(nodeset);
         }
         reference->cell = i;

@@ -152,9 +152,8 @@ typedef struct {
 /* Another element that names a cell: in <interconnects>, in <numatune>, or a <page> of <hugepages>. */
 typedef struct {
     const char *element; /* borrowed from the document */
-    const char *attribute;
-    char *nodeset;     /* of a <page>, else NULL */
-    unsigned int cell; /* of a <page>, the highest id of a cell among them */
+    char *nodeset;       /* of a <page>, else NULL */
+    unsigned int cell;   /* of a <page>, the highest id of a cell among them */
     unsigned int line;
 } SpmCellReference;
 
