@@ -108,8 +108,26 @@ spm_format_max_memory(const SpmDomainDef *def)
 }
 
 /**
+ * spm_numa_find_end_of_cells:
+ * @numa: a <numa>
+ *
+ * Returns: (transfer none) (nullable): what follows its last <cell>, such as <interconnects>
+ */
+xmlNodePtr
+spm_numa_find_end_of_cells(xmlNodePtr numa)
+{
+    xmlNodePtr end = NULL;
+
+    for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
+         child = xmlPreviousElementSibling(child))
+        end = child;
+    return end;
+}
+
+/**
  * spm_numa_add_cell:
  * @numa: a <numa>
+ * @end: (nullable): what spm_numa_find_end_of_cells() says of it, before the first of several cells
  * @id: of the new cell
  * @cpus: (nullable): its CPUs
  * @memory: its memory, in KiB
@@ -117,20 +135,16 @@ spm_format_max_memory(const SpmDomainDef *def)
  * Returns: (transfer none): a new <cell>, after all others
  */
 xmlNodePtr
-spm_numa_add_cell(xmlNodePtr numa, unsigned int id, const char *cpus, guint64 memory)
+spm_numa_add_cell(xmlNodePtr numa, xmlNodePtr end, unsigned int id, const char *cpus, guint64 memory)
 {
-    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell"), after = NULL;
+    xmlNodePtr cell = spm_xml_new(numa->doc, NULL, "cell");
 
     spm_xml_set_attr(cell, "id", "%u", id);
     if (cpus)
         spm_xml_add_attr(cell, "cpus", cpus);
     spm_xml_set_attr(cell, "memory", "%" G_GUINT64_FORMAT, memory);
     spm_xml_add_attr(cell, "unit", "KiB");
-    /* <interconnects> follows the cells */
-    for (xmlNodePtr child = xmlLastElementChild(numa); child && !spm_xml_is(child, NULL, "cell");
-         child = xmlPreviousElementSibling(child))
-        after = child;
-    spm_xml_insert(numa, after, cell);
+    spm_xml_insert(numa, end, cell);
     return cell;
 }
 
@@ -139,8 +153,9 @@ static xmlNodePtr
 spm_format_add_cell(const SpmDomainDef *def, unsigned int id)
 {
     g_autoptr(GPtrArray) numas = spm_xml_find_all(def->root, "cpu/numa[1]");
+    xmlNodePtr numa = g_ptr_array_index(numas, numas->len - 1);
 
-    return spm_numa_add_cell(g_ptr_array_index(numas, numas->len - 1), id, NULL, 0);
+    return spm_numa_add_cell(numa, spm_numa_find_end_of_cells(numa), id, NULL, 0);
 }
 
 /* Translation leaves cells without memory out and puts them back. So all cells get explicit ids, as their

@@ -240,7 +240,9 @@ spm_expand_ensure_numa(xmlNodePtr domain)
 static void
 spm_expand_add_cell(SpmExpand *expand, const char *cpus, guint64 memory)
 {
-    spm_numa_add_cell(spm_expand_ensure_numa(expand->def->root), expand->next++, cpus, memory);
+    xmlNodePtr numa = spm_expand_ensure_numa(expand->def->root);
+
+    spm_numa_add_cell(numa, spm_numa_find_end_of_cells(numa), expand->next++, cpus, memory);
 }
 
 /* Cell 0 of a domain without cells: all CPUs, and all memory that is not a device's. */

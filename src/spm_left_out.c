@@ -111,17 +111,22 @@ spm_left_out_count_before(xmlNodePtr node)
     return number;
 }
 
-/* For each of @nodes, how many elements precede it in its parent. */
+/* For each of @nodes, which are in the order of the document, how many elements precede it in its parent. */
 static guint *
 spm_left_out_places(const GPtrArray *nodes)
 {
     guint *places = g_new0(guint, nodes->len);
 
     for (guint i = 0; i < nodes->len; i++) {
-        xmlNodePtr node = g_ptr_array_index(nodes, i);
+        xmlNodePtr node = g_ptr_array_index(nodes, i), known = i ? g_ptr_array_index(nodes, i - 1) : NULL;
 
-        for (node = xmlPreviousElementSibling(node); node; node = xmlPreviousElementSibling(node))
+        while ((node = xmlPreviousElementSibling(node))) {
             places[i]++;
+            if (node == known) {
+                places[i] += places[i - 1];
+                break;
+            }
+        }
     }
     return places;
 }

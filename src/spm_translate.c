@@ -417,8 +417,10 @@ spm_translate_load_block(xmlNodePtr domain, SpmTranslateBlock *block)
 static void
 spm_translate_append_cells(xmlNodePtr numa, const SpmTranslateBlock *block, const SpmDomainDef *def)
 {
+    xmlNodePtr end = spm_numa_find_end_of_cells(numa);
+
     for (guint id = block->id; id < block->id + block->cells; id++) {
-        xmlNodePtr cell = spm_numa_add_cell(numa, id, NULL, 0);
+        xmlNodePtr cell = spm_numa_add_cell(numa, end, id, NULL, 0);
 
         if (def)
             ((SpmCellDef *)g_ptr_array_index(def->cells, id))->node = cell;

@@ -210,6 +210,21 @@ def test_many_pages_for_many_cells(bounded):
     assert bounded("validate", text=text).returncode == 0
 
 
+@pytest.mark.parametrize("old,new", [
+    ("<vcpu>", "<memoryBacking><hugepages>{}</hugepages></memoryBacking><vcpu>".format(
+        "<page size='2048' nodeset='0'/>" * 200000 + "<page size='2048' nodeset='1'/>")),
+    ("<vcpu>", "<numatune>{}</numatune><vcpu>".format(
+        "<memnode cellid='0' mode='strict' nodeset='0'/>" * 200000 +
+        "<memnode cellid='1' mode='strict' nodeset='0'/>")),
+], ids=["pages", "memnodes"])
+def test_the_place_of_what_an_old_libvirt_is_not_given(old, new, bounded):
+    text = SINGLE.replace(old, new, 1)
+    stored = bounded("translate", "--libvirt-version", "11.3.0", text=text).stdout
+    assert " 200000 " in stored
+    shown = bounded("translate", "--reverse", text=stored).stdout
+    assert shown.count("<page ") + shown.count("<memnode ") == 200001
+
+
 SIBLINGS = "<distances>" + "<sibling id='1' value='17'/>" * 200000 + "</distances>"
 CACHE = ("<cache level='1' associativity='full' policy='none'><size value='8' unit='KiB'/><line value='64' unit='B'/>"
          "</cache>")
