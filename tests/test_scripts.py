@@ -20,6 +20,7 @@ name="$(basename "$0")${1:+ $*}"
 echo "begin $name" >>"$TREE/events"
 [[ ! -e "$TREE/hang" || $name != [bf]* ]] || { sleep 1000 & echo "$!" >>"$TREE/sleeping"; wait; }
 sleep "${SECONDS_OF_A_TOOL:-0.03}"
+[[ $name != tar* || ! -p /dev/stdin ]] || cat >/dev/null  # what writes to it would die otherwise
 echo "end $name" >>"$TREE/events"
 grep -qsFx "$name" "$TREE/fail-always" && exit 1
 grep -qsFx "$name" "$TREE/fail-once" && { rm "$TREE/fail-once"; exit 1; }
