@@ -57,21 +57,15 @@ spm_carrier_cell_backing(const SpmDomainDef *def, const SpmCellDef *cell)
 }
 
 static gboolean
-spm_carrier_is_same_nodeset(const char *one, const char *other)
+spm_carrier_is_same_nodeset(const SpmNumaPolicy *one, const SpmNumaPolicy *other)
 {
-    SpmCpuset first, second;
-
-    if (!one || !other || strcmp(one, other) == 0)
-        return g_strcmp0(one, other) == 0;
-    spm_cpuset_parse(one, &first);
-    spm_cpuset_parse(other, &second);
-    return memcmp(&first, &second, sizeof(first)) == 0;
+    return !one->nodeset == !other->nodeset && memcmp(&one->nodes, &other->nodes, sizeof(one->nodes)) == 0;
 }
 
 static SpmCarrierFit
 spm_carrier_fit_policy(const SpmMemoryDef *spm, const SpmCellBacking *own, const SpmCellBacking *stock)
 {
-    gboolean same = spm_carrier_is_same_nodeset(own->policy->nodeset, stock->policy->nodeset);
+    gboolean same = spm_carrier_is_same_nodeset(own->policy, stock->policy);
     const char *nodemask = spm->nodemask ? spm->nodemask : own->policy->nodeset;
     gboolean same_mode = strcmp(spm_qemu_policy_mode(own->policy), spm_qemu_policy_mode(stock->policy)) == 0;
 
@@ -139,7 +133,7 @@ spm_carrier_inherit(SpmCarrier *carrier, const SpmDomainDef *def, const SpmMemor
         carrier->inherits |= SPM_INHERITS_PAGESIZE;
     }
     if (!carrier->nodemask && own->policy->nodeset &&
-        !spm_carrier_is_same_nodeset(own->policy->nodeset, stock->policy->nodeset)) {
+        !spm_carrier_is_same_nodeset(own->policy, stock->policy)) {
         carrier->nodemask = own->policy->nodeset;
         carrier->inherits |= SPM_INHERITS_NODEMASK;
     }

@@ -218,10 +218,8 @@ spm_qemu_validate_left_out_policy(const SpmCellDef *cell, SpmFaults *faults)
 {
     static const char *const modes[] = { "strict", "preferred", "interleave", "restrictive", NULL };
     const char *mode = spm_qemu_policy_mode(&cell->policy), *nodeset = cell->policy.nodeset;
-    SpmCpuset set;
 
-    spm_cpuset_parse(nodeset, &set);
-    if (spm_cpuset_is_empty(&set))
+    if (spm_cpuset_is_empty(&cell->policy.nodes))
         spm_faults_add(
             faults, SPM_ERROR_CONFIG, cell->policy.line,
             "<memnode> of <cell id='%u'> has nodeset='%s'; expected a set of host NUMA nodes such as "

@@ -166,6 +166,35 @@ spm_cpuset_add(SpmCpuset *set, guint node)
 }
 
 /**
+ * spm_cpuset_unite:
+ * @set: a set, into which all numbers of @other are put
+ * @other: a set
+ */
+void
+spm_cpuset_unite(SpmCpuset *set, const SpmCpuset *other)
+{
+    for (gsize i = 0; i < sizeof(set->bytes); i++)
+        set->bytes[i] |= other->bytes[i];
+}
+
+/**
+ * spm_cpuset_is_within:
+ * @set: a set
+ * @other: a set
+ *
+ * Returns: TRUE when each number of @set is in @other as well
+ */
+gboolean
+spm_cpuset_is_within(const SpmCpuset *set, const SpmCpuset *other)
+{
+    for (gsize i = 0; i < sizeof(set->bytes); i++) {
+        if (set->bytes[i] & ~other->bytes[i])
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/**
  * spm_cpuset_format:
  * @set: a set
  *

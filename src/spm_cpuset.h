@@ -20,4 +20,6 @@ gboolean spm_cpuset_contains(const SpmCpuset *set, guint node);
 gboolean spm_cpuset_is_empty(const SpmCpuset *set);
 void spm_cpuset_remove(SpmCpuset *set, guint node);
 void spm_cpuset_add(SpmCpuset *set, guint node);
+void spm_cpuset_unite(SpmCpuset *set, const SpmCpuset *other);
+gboolean spm_cpuset_is_within(const SpmCpuset *set, const SpmCpuset *other);
 char *spm_cpuset_format(const SpmCpuset *set);

@@ -135,6 +135,7 @@ spm_domain_numa_policy_parse(SpmNumaPolicy *policy, xmlNodePtr node)
     policy->line = spm_xml_line(node);
     policy->mode = spm_xml_attr(node, "mode");
     policy->nodeset = spm_xml_attr(node, "nodeset");
+    spm_cpuset_parse(policy->nodeset, &policy->nodes);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <glib.h>
 #include <libxml/tree.h>
 
+#include "spm_cpuset.h"
 #include "spm_error.h"
 #include "spm_list.h"
 #include "spm_number.h"
@@ -81,8 +82,9 @@ typedef struct {
 
 /* The host nodes for memory: <memory> or <memnode> of <numatune>. */
 typedef struct {
-    char *mode;    /* NULL: the default */
-    char *nodeset; /* in libvirt's cpuset syntax, or NULL */
+    char *mode;      /* NULL: the default */
+    char *nodeset;   /* in libvirt's cpuset syntax, or NULL */
+    SpmCpuset nodes; /* those of @nodeset */
     unsigned int line;
 } SpmNumaPolicy;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "qemu_spm_caps.h"
+#include "spm_cpuset.h"
 
 typedef struct SpmLeftOut SpmLeftOut;
 
@@ -12,5 +13,5 @@ void spm_left_out_take(const SpmDomainDef *def, const SpmQemuOptions *options, x
 SpmLeftOut *spm_left_out_read(xmlNodePtr domain);
 void spm_left_out_free(SpmLeftOut *left_out);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpmLeftOut, spm_left_out_free)
-void spm_left_out_restore_memory(const SpmLeftOut *left_out, guint index, xmlNodePtr memory);
-void spm_left_out_restore_domain(const SpmLeftOut *left_out, xmlNodePtr domain, GHashTable *emptied);
+void spm_left_out_restore(const SpmLeftOut *left_out, xmlNodePtr domain, const SpmCpuset *back,
+                          const GPtrArray *memories, GHashTable *emptied);

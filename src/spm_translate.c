@@ -427,9 +427,9 @@ spm_translate_append_cells(xmlNodePtr numa, const SpmTranslateBlock *block, cons
     }
 }
 
-/* Gives <numa> the cells back that spm_translate_leave_cells_out() took. */
+/* Gives <numa> the cells back that spm_translate_leave_cells_out() took, and adds their ids to @back. */
 static void
-spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied)
+spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied, SpmCpuset *back)
 {
     g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
@@ -447,6 +447,8 @@ spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied)
         block.end = block.start + 2 * block.simple;
     }
     spm_translate_append_cells(g_ptr_array_index(numas, numas->len - 1), &block, def);
+    for (guint id = block.id; id < MIN(block.id + block.cells, SPM_CPUSET_NODES); id++)
+        spm_cpuset_add(back, id);
     for (guint i = block.start; i < block.end; i++) {
         xmlNodePtr arg = g_ptr_array_index(args, i);
 
@@ -481,8 +483,8 @@ spm_translate_make_spm(xmlNodePtr domain)
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
     g_autoptr(SpmLeftOut) kept = spm_left_out_read(domain);
-    gboolean left_out = FALSE;
-    guint carriers = 0;
+    g_autoptr(GPtrArray) carriers = g_ptr_array_new(), left_out = g_ptr_array_new();
+    SpmCpuset back = { 0 };
 
     SPM_FOREACH(xmlNode, memory, memories) {
         const char *device;
@@ -490,23 +492,22 @@ spm_translate_make_spm(xmlNodePtr domain)
 
         if (!override)
             continue;
-        if (spm_translate_take_override(override, memory, emptied)) {
-            left_out = TRUE;
-            spm_left_out_restore_memory(kept, carriers, memory);
-        }
-        spm_translate_unmake_carrier(memory);
-        carriers++;
+        g_ptr_array_add(carriers, memory);
+        if (spm_translate_take_override(override, memory, emptied))
+            g_ptr_array_add(left_out, memory);
     }
-    if (left_out) {
-        spm_translate_take_cells(domain, emptied);
-        spm_left_out_restore_domain(kept, domain, emptied);
+    if (left_out->len) {
+        spm_translate_take_cells(domain, emptied, &back);
+        spm_left_out_restore(kept, domain, &back, left_out, emptied);
     }
+    SPM_FOREACH(xmlNode, carrier, carriers)
+        spm_translate_unmake_carrier(carrier);
     g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
-    if (carriers) {
-        spm_translate_give_slots_back(domain, carriers);
+    if (carriers->len) {
+        spm_translate_give_slots_back(domain, carriers->len);
         spm_qemu_ns_drop(domain);
     }
-    return carriers;
+    return carriers->len;
 }
 
 /**
@@ -520,9 +521,10 @@ spm_translate_restore_cells(xmlNodePtr domain)
 {
     g_autoptr(GHashTable) emptied = g_hash_table_new(NULL, NULL);
     g_autoptr(SpmLeftOut) kept = spm_left_out_read(domain);
+    SpmCpuset back = { 0 };
 
-    spm_translate_take_cells(domain, emptied);
-    spm_left_out_restore_domain(kept, domain, emptied);
+    spm_translate_take_cells(domain, emptied, &back);
+    spm_left_out_restore(kept, domain, &back, NULL, emptied);
     g_hash_table_foreach(emptied, spm_translate_remove_if_empty, NULL);
 }
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include <libxml/chvalid.h>
 #include <libxml/parser.h>
 
 /* The limit for documents from users. libvirt's own limit for a string in an RPC is 4 MiB
@@ -355,6 +356,24 @@ spm_xml_line(xmlNodePtr node)
     long line = xmlGetLineNo(node);
 
     return line > 0 ? (unsigned int)line : 0;
+}
+
+/**
+ * spm_xml_is_text:
+ * @text: a text from elsewhere
+ *
+ * Returns: TRUE when a document can have it: XML has no control characters, for example
+ */
+gboolean
+spm_xml_is_text(const char *text)
+{
+    if (!g_utf8_validate(text, -1, NULL))
+        return FALSE;
+    for (; *text; text = g_utf8_next_char(text)) {
+        if (!xmlIsCharQ(g_utf8_get_char(text)))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /**

@@ -16,6 +16,7 @@ gboolean spm_xml_hides_words(const char *text);
 char *spm_xml_format(xmlDocPtr doc);
 
 unsigned int spm_xml_line(xmlNodePtr node);
+gboolean spm_xml_is_text(const char *text);
 gboolean spm_xml_is(xmlNodePtr node, const xmlNs *ns, const char *name);
 xmlNodePtr spm_xml_first(xmlNodePtr parent, const xmlNs *ns, const char *name);
 xmlNodePtr spm_xml_next(xmlNodePtr node, const xmlNs *ns, const char *name);

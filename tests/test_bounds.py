@@ -2,6 +2,7 @@
 """Documents that are made to cost much: each is done with in bounded time and memory, and the message says what is
 wrong with it."""
 
+import re
 import resource
 import subprocess
 
@@ -223,6 +224,27 @@ def test_the_place_of_what_an_old_libvirt_is_not_given(old, new, bounded):
     assert " 200000 " in stored
     shown = bounded("translate", "--reverse", text=stored).stdout
     assert shown.count("<page ") + shown.count("<memnode ") == 200001
+
+
+def test_many_nodes_of_many_policies(bounded):
+    """Carriers are compared with all cells that libvirt is given."""
+    cells = "".join(f"<cell id='{cell}' memory='2' unit='MiB'/>\n" for cell in range(1, 127))
+    memnodes = "".join(f"<memnode cellid='{cell}' mode='preferred' nodeset='0'/>" for cell in range(127))
+    text = SINGLE.replace("<cell id='1' memory='0' unit='KiB'/>", cells + "<cell id='127' memory='0' unit='KiB'/>")
+    text = text.replace("<vcpu>", f"<numatune><memory mode='strict' nodeset='{'0,' * 2000000}0'/>{memnodes}</numatune><vcpu>", 1)
+    text = re.sub(" *<maxMemory.*\n", "", text).replace("<node>1<", "<node>127<")
+    spm = SPM.replace("<node>1<", "<node>127<")
+    done = bounded("translate", "--libvirt-version", "11.3.0", text=with_devices(spm * 255, text))
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_many_records_of_one_long_page(bounded):
+    text = SINGLE.replace("<vcpu>", "<memoryBacking><hugepages><page size='2048' nodeset='0-1'/></hugepages></memoryBacking><vcpu>", 1)
+    stored = bounded("translate", "--libvirt-version", "11.3.0", text=text).stdout
+    assert "'part 0 0-1 1 2048" in stored
+    many = stored.replace("'part 0 0-1 1 2048", "'" + "part 0 0-1 1 2048;" * 1000).replace(
+        "size='2048' nodeset='0'", f"size='2048' nodeset='{'0,' * 2000000}x'")
+    assert bounded("translate", "--reverse", text=many).stdout.count(",x'") == 1
 
 
 SIBLINGS = "<distances>" + "<sibling id='1' value='17'/>" * 200000 + "</distances>"

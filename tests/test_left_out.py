@@ -134,11 +134,122 @@ def test_a_page_that_was_changed_meanwhile(stored, shown):
     assert "nodeset='1,5'" in shown(text.replace("nodeset='0'/>", "nodeset='5'/>"))
 
 
+@pytest.mark.parametrize("old,new", [("<numatune>", "<numatune/><numatune>"), ("<numatune>", "<numatune><x/></numatune><numatune>")])
+def test_one_element_of_several_in_what_libvirt_stores(old, new, stored, shown):
+    """libvirt has no empty ones, and makes one of several."""
+    text = stored(document("spm-memnode").read_text().replace(old, new))
+    text = re.sub(r" *<numatune>.*</numatune>\n| *<numatune/>\n", "", text, flags=re.S)
+    assert "<memnode cellid='1' mode='strict' nodeset='0'/>" in shown(text)
+
+
+PAGES = ["<page size='2048' unit='KiB' nodeset='0-1'/>", "<page size='1048576' unit='KiB' nodeset='2'/>"]
+
+
+@pytest.mark.parametrize("between", ["</hugepages>\n<hugepages>", "</hugepages></memoryBacking>\n<memoryBacking><hugepages>",
+                                     "</hugepages></memoryBacking>\n<memoryBacking/><memoryBacking><hugepages>"])
+@pytest.mark.parametrize("merged", [False, True])
+def test_pages_keep_their_sizes_whatever_they_are_in(between, merged, stored, shown):
+    text = stored(re.sub("(nodeset='0-1'/>)", rf"\1{between}", JOINT))
+    if merged:
+        text = re.sub(r"</?hugepages/?>|</?memoryBacking/?>", "", text)
+        text = re.sub(r"(<page .*/>\n)", r"<memoryBacking><hugepages>\1</hugepages></memoryBacking>", text)
+    assert re.findall("<page.*/>", shown(text)) == PAGES
+    assert RECORD.search(stored(shown(text)))[2] == RECORD.search(text)[2]
+
+
+def test_a_page_that_a_client_removed_takes_its_cells_along(stored, shown):
+    """Those of another size stay as they are."""
+    text = stored(JOINT)
+    (page,) = re.findall(" *<page .*/>\n", text)
+    assert re.findall("<page.*/>", shown(text.replace(page, ""))) == PAGES[1:]
+    larger = page.replace("2048", "1048576")
+    assert re.findall("<page.*/>", shown(text.replace(page, larger))) == [larger.strip(), PAGES[1]]
+    twice = shown(text.replace(page, larger + page))
+    assert PAGES[0] in twice and larger.strip() in twice
+
+
+TWO = document("spm-memnode").read_text().replace("</devices>", """  <memory model='spm'>
+      <source>
+        <nodemask>1</nodemask>
+      </source>
+      <target>
+        <size unit='MiB'>128</size>
+        <node>1</node>
+      </target>
+    </memory>
+  </devices>""")
+
+
+def test_an_element_keeps_what_it_says_when_a_client_removed_another(stored, shown):
+    text = stored(TWO)
+    first = re.search(" *<memory model='(dimm|nvdimm)'.*?</memory>\n", text, re.S)[0]
+    assert "<nodemask>0</nodemask>" in first and "<nodemask>1</nodemask>" not in first
+    assert shown(text.replace(first, "")).count("<nodemask>1</nodemask>") == 1
+
+
+@pytest.mark.parametrize("old,new,kept", [("<nodemask>0<", "<nodemask>3<", "3"), ("ua-spm0", "ua-other", "0")], ids=["nodemask", "alias"])
+def test_a_carrier_that_a_client_changed_keeps_what_it_says(old, new, kept, stored, shown):
+    text = stored(document("spm-memnode").read_text())
+    assert "<nodemask>" not in shown(text)
+    assert f"<nodemask>{kept}</nodemask>" in shown(text.replace(old, new))
+
+
+def test_a_nodemask_that_libvirt_wrote_anew_is_the_same(stored, shown):
+    text = stored(document("spm-memnode").read_text().replace("nodeset='0'", "nodeset='0,1'"))
+    assert "<nodemask>0,1</nodemask>" in text
+    assert "<nodemask>" not in shown(text.replace("<nodemask>0,1<", "<nodemask>0-1<"))
+
+
+@pytest.mark.parametrize("old,new", [
+    ("      <cell id='0'", "      <cell id='1' memory='1048576' unit='KiB'/>\n      <cell id='0'"),
+    ("node,nodeid=1", "node,nodeid=1,foo=1"), ("node,nodeid=1", "node,nodeid=2"),
+], ids=["cell", "value", "id"])
+def test_without_its_cell_a_record_is_the_users(old, new, stored, shown):
+    """A client added a cell, or changed the argument."""
+    for origin in ACCESS, document("spm-memnode").read_text():
+        text = stored(origin).replace(old, new)
+        result = shown(text)
+        assert RECORD.search(result)[0] == RECORD.search(text)[0]
+        assert "memAccess" not in result and "<memnode" not in result
+
+
+@pytest.mark.parametrize("word", ["%01", "%ff", "%c3%28", "%ef%bf%bf", "%ed%a0%80"])
+def test_a_record_puts_nothing_into_a_document_that_xml_does_not_have(word, stored, shown, virt_spm):
+    for origin in JOINT, document("spm-memnode").read_text():
+        odd = RECORD.sub(lambda match: f"{match[1]}{re.sub('(?<= )(0|strict|2048|1048576)(?=[ ;]|$)', word, match[2])}'", stored(origin))
+        assert word in odd
+        assert virt_spm("validate", "-", text=shown(odd)).returncode == 0
+
+
+def test_the_longest_record(virt_spm):
+    """Of all cells and elements that there may be, with texts that are escaped."""
+    cells = range(1, 128)
+    pages = "".join(f"<page size='{' ' * 16}2048' unit='KiB' nodeset='{cell}'/>\n" for cell in cells)
+    memnodes = "".join(f"<memnode cellid='{cell}' mode='strict' nodeset='{' ' * 125}0'/>\n" for cell in cells)
+    text = document("spm-memnode").read_text()
+    text = re.sub(" *<numatune>.*</numatune>\n", f"<memoryBacking><hugepages>{pages}</hugepages></memoryBacking>"
+                  f"<numatune>{memnodes}</numatune>", text, flags=re.S)
+    text = text.replace("<cell id='1' memory='0' unit='KiB'/>", "".join(
+        f"<cell id='{cell}' memory='0' unit='KiB' memAccess='private' discard='yes'/>\n" for cell in cells))
+    text = re.sub("    <memory model='spm'>.*</memory>\n", "".join(
+        f"<memory model='spm'><target><size unit='MiB'>2</size><node>{index % 127 + 1}</node></target>"
+        f"<alias name='ua-{'long' * 20}-{index}'/></memory>\n" for index in range(256)), text, flags=re.S)
+    text = text.replace("slots='8' unit='GiB'>16", "unit='GiB'>64").replace("<memory unit='GiB'>2", "<memory unit='MiB'>1024")
+    done = virt_spm("translate", "--libvirt-version", OLD_LIBVIRT, "-", text=text)
+    assert done.returncode == 0, done.stderr
+    assert 70000 < len(RECORD.search(done.stdout)[2]) < 127 * 1024
+    shown = virt_spm("translate", "--reverse", "-", text=done.stdout).stdout
+    assert (shown.count("<memnode"), shown.count("<page"), shown.count("memAccess='private'")) == (127, 127, 127)
+    assert "<pagesize" not in shown and "<nodemask" not in shown and not RECORD.search(shown)
+
+
 @pytest.mark.parametrize("record", [
-    "", ";;;", "cell", "cell 1", "cell 9 shared yes", "cell x y z", "cell 0 shared", "page 0", "page 7 0 1", "page 0 0 1 2", "page 0 x y",
-    "page 0 1 2 3 4 5 6 7", "memnode", "memnode 0 1 0 -", "spm", "spm 0", "spm x access", "spm 4294967296 access", "spm 5 access", "a b c",
-    "page 0 %zz %zz %zz 0", " ".join("x" * 10000), "memnode 0 1 0 - 0;" * 3000, "x" * 70000,
-])
+    "", ";;;", "cell", "cell 1", "cell 9 shared yes", "cell x y z", "cell 0 shared", "cell 0 shared yes", "page 0", "page 7 0 1",
+    "page 0 0 1 2", "page 0 x y z", "page 0 1 2 3 4 5 6 7", "part 0 0 1", "part 0 0 1 0", "part 9 x 1 x", "part 0 x y 2048",
+    "part 0 - 0-9 2048", "part x 0 1 99999999999999999999", "memnode", "memnode 0 1 0", "memnode 0 9 0 -", "memnode 0 x 0 -", "spm",
+    "spm 0", "spm x access", "spm access", "a b c", "page 0 %zz %zz %zz", " ".join("x" * 10000), "memnode 0 0 0 -;" * 3000,
+    "x" * 140000,
+], ids=lambda record: record[:30])
 def test_a_record_that_is_none(record, stored, shown):
     """Whoever may define domains can write one. Nothing of it is believed but that there are cells."""
     for text in ACCESS, JOINT, MODES:
