@@ -31,6 +31,11 @@ echo "$TREE/result"
 """
 SCRIPTS = ["setup", "lint", "build-qemu", "build-libvirt", "build-seabios", "build-edk2", "build-guest", "build-root",
            "build-deb", "fetch-package"]
+# As the real one, but it does not hide the folder of the project.
+SANDBOX = """#!/bin/sh
+export SPM_SANDBOX=1
+exec perl "${0%/*}/lib/namespaces.pl" sh -c 'mount -t proc proc /proc && { "$@"; exit; }' sh "$@"
+"""
 COMMANDS = ["apt-get", "apt-cache", "meson", "dpkg-deb", "tar"]
 TEST = "def test_it():\n    pass\n"
 
@@ -44,6 +49,7 @@ class Tree:
         shutil.copy(ROOT / "scripts/check", folder / "scripts/check")
         for name in [*(f"scripts/{script}" for script in SCRIPTS), *(f"bin/{command}" for command in COMMANDS)]:
             self.write(name, TOOL).chmod(0o755)
+        self.write("scripts/sandbox", SANDBOX).chmod(0o755)
         for name in "pytest.ini", "tests/conftest.py", "tests/documents.py", "tests/programs.py", "tests/totals.py":
             self.write(name, (ROOT / name).read_text())
         for place in "tests", "tests/emulator", "tests/e2e", "tests/managers", "tests/package":
@@ -128,6 +134,55 @@ def test_a_group_without_tests_is_a_failure(tree):
     assert tree.check("unit")[:2] == (1, "0 passed, 1 failed")
 
 
+# Says when it begins and ends, and in between waits for another one to begin.
+MEETING = """import pathlib, time
+EVENTS = pathlib.Path(TREE) / "events"
+def say(event):
+    with EVENTS.open("a") as events:
+        events.write(event + "\\n")
+def test_meeting():
+    say("begin GROUP")
+    deadline = time.monotonic() + 30
+    while "begin OTHER" not in EVENTS.read_text().splitlines():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    say("end GROUP")
+"""
+
+
+def meeting(tree, group, other):
+    return MEETING.replace("TREE", repr(str(tree.folder))).replace("GROUP", group).replace("OTHER", other)
+
+
+def test_groups_run_side_by_side(tree):
+    tree.write("tests/e2e/test_tests_e2e.py", meeting(tree, "e2e", "package"))
+    tree.write("tests/package/test_tests_package.py", meeting(tree, "package", "e2e"))
+    status, last, errors = tree.check("package", "e2e")
+    assert (status, last) == (0, "2 passed, 0 failed"), errors
+    assert sorted(tree.events("^end (e2e|package)$")) == ["end e2e", "end package"]
+
+
+@pytest.mark.parametrize("place", ["e2e", "package"])
+def test_what_fails_on_a_side_is_shown_and_counted(place, tree):
+    tree.write(f"tests/{place}/test_more.py", "def test_that_fails():\n    assert not 'very odd'\n")
+    with tree.start("e2e", "managers", "package", around=lambda words: with_own_processes(*words)) as process:
+        output, _ = process.communicate(timeout=120)
+    assert (process.returncode, output.splitlines()[-1]) == (1, "3 passed, 1 failed")
+    assert output.count("def test_that_fails():\n") == 1
+
+
+def test_what_a_side_lacks_fails_its_group_alone(tree):
+    tree.write("fail-always", "build-guest forky\n")
+    assert tree.check("e2e", "stock", "package")[:2] == (1, "2 passed, 1 failed")
+    tree.write("fail-always", "build-guest\n")
+    assert tree.check("e2e", "stock", "package")[:2] == (1, "0 passed, 3 failed")
+
+
+def test_a_side_that_is_killed_is_a_failure(tree):
+    tree.write("tests/e2e/test_more.py", "import os, signal\ndef test_that_kills():\n    os.kill(os.getppid(), signal.SIGKILL)\n")
+    assert tree.check("e2e", "package")[:2] == (1, "1 passed, 1 failed")
+
+
 def test_only_what_a_group_needs_is_made(tree):
     assert tree.check("stock")[:2] == (0, "1 passed, 0 failed")
     assert not tree.events("build-qemu|bookworm") and tree.events("build-deb forky")
@@ -171,10 +226,27 @@ def members(group):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_side_goes_on_when_it_is_ended(number, tree):
+    for place in "e2e", "package":
+        tree.write(f"tests/{place}/test_more.py", f"""import os, time
+def test_that_hangs():
+    with open({str(tree.folder)!r} + "/sleeping", "a") as sleeping:
+        sleeping.write(f"{{os.getpid()}}\\n")
+    time.sleep(1000)
+""")
+    end_what_sleeps(tree, number, "e2e", "package")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_goes_on_when_it_is_ended(number, tree):
     tree.write("hang", "")
     tree.write("scripts/setup", "#!/bin/sh\n").chmod(0o755)
-    with tree.start("e2e") as process:
+    end_what_sleeps(tree, number, "e2e")
+
+
+def end_what_sleeps(tree, number, *groups):
+    """Send it a signal as soon as two processes sleep, after which none is left."""
+    with tree.start(*groups) as process:
         sleeping = tree.folder / "sleeping"
         deadline = time.monotonic() + 30
         while not sleeping.exists() or len(sleeping.read_text().split()) < 2:
