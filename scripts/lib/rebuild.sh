@@ -43,6 +43,15 @@ rebuilt_version() {
     printf '%s+spm1\n' "$version"
 }
 
+# next_version VERSION SUITE: print what the version of Debian's next update would be.
+next_version() {
+    if [[ $1 =~ ^(.*[+~]deb${suite_numbers[$2]}u)([0-9]+)$ ]]; then
+        printf '%s%d\n' "${BASH_REMATCH[1]}" "$((BASH_REMATCH[2] + 1))"
+    else
+        printf '%s+deb%du1\n' "$1" "${suite_numbers[$2]}"
+    fi
+}
+
 # fetch_rebuilt PACKAGE SUITE: print the cached folder that has the newest source package, which may be a security update.
 fetch_rebuilt() {
     local version suites="$2 src:$2-security" download=download_source

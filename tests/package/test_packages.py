@@ -63,6 +63,11 @@ def test_debians_next_update_is_newer_and_a_rebuild_is_not(version: str, suite: 
     assert [other for other in earlier if not is_newer(ours, other)] == []
 
 
+@pytest.mark.parametrize(("version", "suite"), VERSIONS)
+def test_the_update_that_is_made_up_is_newer_than_ours(version: str, suite: str) -> None:
+    assert is_newer(library("next_version", version, suite).strip(), library("rebuilt_version", version, suite).strip())
+
+
 class Tree:
     """An unpacked source package with our series."""
 
