@@ -114,3 +114,13 @@ def test_own_host_name(tmp_path):
     command = with_own_mounts("sh", "-c", "echo of-its-own >/proc/sys/kernel/hostname && uname -n", own_host=True)
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "of-its-own\n"
     assert os.uname().nodename != "of-its-own"
+
+
+@in_sandbox
+def test_a_sandbox_in_a_sandbox_has_none_of_its_mounts(tmp_path):
+    """libvirt looks at what is mounted, and fails where a path is not there."""
+    words = with_own_mounts("sh", "-c", 'mount -t tmpfs tmpfs "$0" && SPM_SANDBOX= exec "$1" cat /proc/mounts', tmp_path,
+                            ROOT / "scripts/sandbox")
+    mounts = subprocess.run(words, check=True, text=True, stdout=subprocess.PIPE).stdout
+    assert str(tmp_path) not in mounts
+    assert [line.split()[1] for line in mounts.splitlines()].count("/run") == 1
