@@ -43,6 +43,11 @@ run_lane() {
     done
 }
 
+# is_part_made PART: whether a lane has finished PART, well or not.
+is_part_made() {
+    [[ -e $lanes_folder/${1// /-} ]]
+}
+
 # await_part PART: wait until a lane has finished PART, and meanwhile show the output of the lanes.
 await_part() {
     local file=$lanes_folder/${1// /-} lane=${lane_of[$1]:-} reader
