@@ -41,9 +41,9 @@ class Row:
 
     @property
     def host(self) -> str:
-        """The Debian whose libvirtd has this guest: bookworm's backports have 11.3, forky 12.8. Only the newer one
-        gives distances and latencies to a cell without memory, and only it is there where stock QEMU is."""
-        return "forky" if self.emulator == "11.1" or self.layout == "hmat" else "bookworm"
+        """The Debian whose libvirtd has this guest: bookworm's backports have 11.3; forky has 12.8, and stock QEMU
+        with it."""
+        return "forky" if self.emulator == "11.1" else "bookworm"
 
     def pairs(self) -> Iterator[Pair]:
         """The pairs of values that meet in this row."""
