@@ -17,6 +17,7 @@ OTHER = "/usr/lib/libother.so"
 # The first line of each block, and the test that runs it.
 RUN = {
     "scripts/demo     # installs": "tests/test_advice.py",
+    "scripts/build-repository /srv": "tests/package/test_install_debian.py",
     "apt-get build-dep ./ && dpkg-buildpackage": "tests/package/test_deb.py",
     "meson setup --prefix=/usr build": "tests/package/test_deb.py",
     "systemctl daemon-reload": "tests/package/test_deb.py",

@@ -30,7 +30,7 @@ mkdir -p "$TREE/result"
 echo "$TREE/result"
 """
 SCRIPTS = ["setup", "lint", "build-qemu", "build-libvirt", "build-seabios", "build-edk2", "build-guest", "build-root",
-           "build-deb", "fetch-package"]
+           "build-deb", "build-short-deb", "build-repository", "fetch-package"]
 # As the real one, but it does not hide the folder of the project.
 SANDBOX = """#!/bin/sh
 export SPM_SANDBOX=1

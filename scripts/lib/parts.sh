@@ -174,3 +174,24 @@ find_packages() {
     SPM_BUILD_ROOT_TRIXIE=$("$SPM_ROOT/scripts/build-root" trixie build) || return
     export SPM_BUILD_ROOT_TRIXIE
 }
+
+# find_hosts: for each suite for which scripts/build-repository has packages, build a folder with a new host, and make what
+# Debian's next update of QEMU there would be.
+find_hosts() {
+    local suite folder
+    for suite in bookworm trixie; do
+        folder=$("$SPM_ROOT/scripts/build-root" "$suite" host) || return
+        export "SPM_HOST_ROOT_${suite^^}=$folder"
+        folder=$("$SPM_ROOT/scripts/build-short-deb" --next qemu "$suite") || return
+        export "SPM_UPDATE_${suite^^}=$folder"
+    done
+}
+
+# find_repositories: for each of these suites, make a repository with the emulators and firmware that the tests use.
+find_repositories() {
+    local suite folder
+    for suite in bookworm trixie; do
+        folder=$("$SPM_ROOT/scripts/build-repository" --short "$suite") || return
+        export "SPM_REPOSITORY_${suite^^}=$folder"
+    done
+}

@@ -42,7 +42,11 @@ class Machine:
         self.log = self.folder / "log"
         subprocess.run([ROOT / "scripts/mount-root", source, self.folder], check=True)
         if (self.root / "etc/libvirt").exists():
-            (self.root / "etc/libvirt/qemu.conf").write_text(QEMU_CONF)
+            self.configure_libvirt()
+
+    def configure_libvirt(self) -> None:
+        """Settings without which the installed libvirt could not start a guest here."""
+        (self.root / "etc/libvirt/qemu.conf").write_text(QEMU_CONF)
 
     def close(self) -> None:
         """End all that runs, and remove the folder."""

@@ -45,7 +45,7 @@ def domain(suite: Suite, machine: Machine) -> str:
 def installed(suite: Suite, machine: Machine) -> None:
     """The package is installed as the README has it, in the folder below that of the package."""
     machine.copy(suite.deb, "/root/libvirt-spm.deb")
-    build, install, _ = advice("README.md", "apt-get install")
+    build, install, _ = advice("README.md", "dpkg-buildpackage")
     assert build.endswith("&& dpkg-buildpackage -us -uc -b")  # scripts/build-deb ran it
     package = machine.copy(suite.deb, f"/root/{install.split('/')[-1]}")
     assert Path(package).name == suite.deb.name
@@ -122,7 +122,7 @@ def test_a_build_by_hand(suite: Suite) -> None:
         source = machine.lend(ROOT, "/lent")
         machine.call("cp", "-r", *(f"{source}/{name.name}" for name in ROOT.iterdir()
                                    if not name.name.startswith((".", "build"))), "/root")
-        build, _, _ = advice("README.md", "apt-get install")
+        build, _, _ = advice("README.md", "dpkg-buildpackage")
         assert "0 newly installed" in machine.call("sh", "-c", "cd /root && " + build.split("&&")[0].replace(
             "build-dep", "build-dep --simulate"))
         machine.paste(advice("README.md", "meson setup"))
