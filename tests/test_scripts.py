@@ -95,7 +95,7 @@ def running(events):
 
 
 def test_parts_are_made_side_by_side_and_one_emulator_at_a_time(tree):
-    status, last, errors = tree.check()
+    status, last, errors = tree.check(SECONDS_OF_A_TOOL="0.2")
     assert (status, last) == (0, "13 passed, 0 failed"), errors
     moments = [*running(tree.events("^(begin|end) [bf]"))]
     emulators = [[name for name in names if name.startswith("build-qemu")] for names in moments]
