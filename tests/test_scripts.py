@@ -16,15 +16,15 @@ pytestmark = pytest.mark.skipif("SPM_SANDBOX" not in os.environ, reason="it is r
 
 # Writes down when it begins and ends; what it prints is the folder of its result, as that of the real one.
 TOOL = """#!/bin/bash
-name="$(basename "$0")${1:+ $*}"
+name="${0##*/}${1:+ $*}"
 echo "begin $name" >>"$TREE/events"
 [[ ! -e "$TREE/hang" || $name != [bf]* ]] || { sleep 1000 & echo "$!" >>"$TREE/sleeping"; wait; }
 sleep "${SECONDS_OF_A_TOOL:-0.03}"
 [[ $name != tar* || ! -p /dev/stdin ]] || cat >/dev/null  # what writes to it would die otherwise
 echo "end $name" >>"$TREE/events"
-grep -qsFx "$name" "$TREE/fail-always" && exit 1
-grep -qsFx "$name" "$TREE/fail-once" && { rm "$TREE/fail-once"; exit 1; }
-mkdir -p "$TREE/result"
+[[ ! -e "$TREE/fail-always" || $(<"$TREE/fail-always") != "$name" ]] || exit 1
+[[ ! -e "$TREE/fail-once" || $(<"$TREE/fail-once") != "$name" ]] || { rm "$TREE/fail-once"; exit 1; }
+[[ -d "$TREE/result" ]] || mkdir -p "$TREE/result"
 : >"$TREE/result/libvirt-spm_1.deb"
 [[ $name != apt* ]] || exec echo "Version: 11.3.0-1"
 echo "$TREE/result"
