@@ -21,12 +21,11 @@ from compare import Row
 from bench import Bench
 
 PARTS = {
+    "control": part_api.control,
     "plain": part_api.plain,
     "spm": part_api.spm,
     "share": part_api.share,
     "floor": part_api.floor,
-    # After all that compare a daemon with the module to these: it uses only those without, and would warm them up.
-    "control": part_api.control,
     "lifecycle": part_api.lifecycle,
     "emulator": part_emulator.emulator,
     "boot": part_guest.boot,
