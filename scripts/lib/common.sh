@@ -23,18 +23,24 @@ die() {
     exit 1
 }
 
+# pause TRY: sleep for the TRYth time, first for a moment, later for a second. Each sleep is a process, and several loops that
+# wait run all the time.
+pause() {
+    sleep "$(($1 < 10 ? 0 : 1)).2"
+}
+
 # run_logged TITLE LOG COMMAND...: run COMMAND with its output in LOG. Print the last line of LOG every 15 seconds, so
 # that a person sees progress in a long step, and the last 40 lines of LOG if COMMAND fails.
 run_logged() {
-    local title=$1 log=$2 pid rc=0 waited=0
+    local title=$1 log=$2 pid rc=0 try=0 shown=$EPOCHSECONDS
     shift 2
     say "$title"
     "$@" >"$log" 2>&1 &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
-        sleep 0.2
-        waited=$((waited + 1))
-        if ((waited % 75 == 0)); then
+        pause "$((try++))"
+        if ((EPOCHSECONDS - shown >= 15)); then
+            shown=$EPOCHSECONDS
             say "  ... $(tail -n 1 "$log" | tr -d '\r' | cut -c1-100)"
         fi
     done

@@ -50,13 +50,13 @@ is_part_made() {
 
 # await_part PART: wait until a lane has finished PART, and meanwhile show the output of the lanes.
 await_part() {
-    local file=$lanes_folder/${1// /-} lane=${lane_of[$1]:-} reader
+    local file=$lanes_folder/${1// /-} lane=${lane_of[$1]:-} reader try=0
     [[ -n $lane ]] || return 0
     if [[ ! -e $file ]]; then
         tail -n 1 -f "$lanes_folder/log" >&2 &
         reader=$!
         while [[ ! -e $file ]] && kill -0 "$lane" 2>/dev/null; do
-            sleep 0.2
+            pause "$((try++))"
         done
         kill "$reader"
         wait "$reader" 2>/dev/null || true
