@@ -150,7 +150,8 @@ find_ansible() {
     export SPM_ANSIBLE
 }
 
-# find_packages: for each suite, build the package and the root folders in which it is built and run.
+# find_packages: for each suite, build the package and the root folders in which it is built and run. Of trixie, the tests
+# need only the root folder of builds.
 find_packages() {
     local suite folder job rc=0 jobs=()
     # In parallel, because each build mostly runs one process at a time.
@@ -170,6 +171,8 @@ find_packages() {
         folder=$("$SPM_ROOT/scripts/build-deb" "$suite") || return
         export "SPM_PACKAGE_${suite^^}=$folder"
     done
+    SPM_BUILD_ROOT_TRIXIE=$("$SPM_ROOT/scripts/build-root" trixie build) || return
+    export SPM_BUILD_ROOT_TRIXIE
 }
 
 # find_hosts: for each suite for which scripts/build-repository has packages, build a folder with a new host, and make what

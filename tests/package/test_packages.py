@@ -84,8 +84,8 @@ class Tree:
                               text=True, stdout=subprocess.PIPE).stdout.strip()
 
     def make(self, *words: str, rules: str = "") -> str:
-        """What debian/rules, with more rules, prints in a root folder with debhelper, which for trixie is that of forky."""
-        machine = Machine(need("SPM_BUILD_ROOT_" + {"bookworm": "BOOKWORM", "trixie": "FORKY"}[self.suite]))
+        """What debian/rules, with more rules, prints in a root folder of the suite."""
+        machine = Machine(need(f"SPM_BUILD_ROOT_{self.suite}".upper()))
         try:
             place = machine.lend(self.folder, "/tree")
             (machine.root / "more").write_text(rules)
