@@ -220,7 +220,7 @@ class Daemon:
     def boot(self, name: str) -> Guest:
         """Start a defined domain; its guest, from the first character it sends."""
         self.call("start", "--paused", name)
-        guest = Guest(self.serial_path(name), self.folder / f"log/{name}.serial")
+        guest = Guest(self.serial_path(name), self.folder / f"log/{name}.serial", self.folder / f"run/qemu/{name}.pid")
         self.call("resume", name)
         return guest
 
