@@ -187,11 +187,13 @@ find_hosts() {
     done
 }
 
-# find_repositories: for each of these suites, make a repository with the emulators and firmware that the tests use.
+# find_repositories: for each of these suites, make a repository with the emulators and firmware that the tests use, or where
+# SPM_FULL is set, with those of scripts/build-deb.
 find_repositories() {
-    local suite folder
+    local suite folder short=(--short)
+    [[ -z ${SPM_FULL:-} ]] || short=()
     for suite in bookworm trixie; do
-        folder=$("$SPM_ROOT/scripts/build-repository" --short "$suite") || return
+        folder=$("$SPM_ROOT/scripts/build-repository" "${short[@]}" "$suite") || return
         export "SPM_REPOSITORY_${suite^^}=$folder"
     done
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The README's three commands on a new Debian 12 and 13, what they lead to, and Debian's next update of QEMU.
 
-The first command takes hours, so its result was made before, with stand-ins that have the same names and versions:
-Debian's packages with the emulator and the firmware that all tests use. test_packages.py has what the command would
-build."""
+The first command takes an hour, so its result was made before, and unless SPM_FULL is set, with stand-ins that have the same
+names and versions: Debian's packages with the emulator and the firmware that all tests use. test_packages.py has what the
+command would build."""
 
 import re
 import shutil
