@@ -145,14 +145,13 @@ leave_out_packages() {
 }
 
 # restrict_qemu DEBIAN: build the emulators for x86, with all features. BUILD_PACKAGES has qemu-system, which makes Debian's
-# rules build emulators at all. Without the emulator of s390x, its module is not built.
+# rules build emulators at all.
 restrict_qemu() {
     insert_rules "$1/rules" "# Of libvirt-spm: emulators for x86 only." \
         "override BUILD_PACKAGES := qemu-system ${rebuilt_packages[qemu]//$'\n'/ }" \
         "override systems := x86" "override system-packages := x86" \
         "override QEMU_CONFIGURE_OPTIONS := --target-list=i386-softmmu,x86_64-softmmu --disable-guest-agent" &&
         sed -i '/^qemu-builds += xen$/d' "$1/rules" &&
-        sed -i '/hw-s390x-virtio-gpu-ccw/d' "$1/qemu-system-common.install" &&
         echo usr/share/doc/qemu/user >>"$1/not-installed"
 }
 
