@@ -220,12 +220,16 @@ class Daemon:
     def boot(self, name: str) -> Guest:
         """Start a defined domain; its guest, from the first character it sends."""
         self.call("start", "--paused", name)
-        guest = Guest(self.serial_path(name), self.folder / f"log/{name}.serial", self.folder / f"run/qemu/{name}.pid")
+        guest = Guest(self.serial_path(name), self.folder / f"log/{name}.serial", self._pidfile(name))
         self.call("resume", name)
         return guest
 
     def emulator_pid(self, name: str) -> int:
-        return int((self.folder / f"run/qemu/{name}.pid").read_text())
+        return int(self._pidfile(name).read_text())
+
+    def _pidfile(self, name: str) -> Path:
+        """Where libvirtd keeps the emulator's process id until it is done with the guest."""
+        return self.folder / f"run/qemu/{name}.pid"
 
     def stored_xml(self, name: str) -> str:
         """The domain as libvirtd keeps it on disk."""
