@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from guest import Guest
 from mounts import with_own_mounts
-from stack import Stack
+from stack import Stack, given
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -202,8 +202,9 @@ class Daemon:
     def virsh(self, *arguments: str, stdin: str | None = None,
               preload: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
         """Run virsh here, in the C locale, with libraries of our own before libvirt."""
+        mend = given("SPM_BUILD") / "tests/virsh-quit.so"
         return subprocess.run(
-            ["virsh", "--quiet", "--connect", self.uri, *arguments], env=self.client_environment(preload),
+            ["virsh", "--quiet", "--connect", self.uri, *arguments], env=self.client_environment([mend, *preload]),
             input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
     def client_environment(self, preload: Sequence[Path]) -> dict[str, str]:
