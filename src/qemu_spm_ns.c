@@ -192,7 +192,14 @@ spm_qemu_ns_overrides(xmlNodePtr domain)
     return overrides;
 }
 
-static GPtrArray *
+/**
+ * spm_qemu_ns_find_in_commandlines:
+ * @domain: a <domain>
+ * @name: "arg" or "env"
+ *
+ * Returns: (transfer container): the elements of that name of every <qemu:commandline>, as libvirt reads them
+ */
+GPtrArray *
 spm_qemu_ns_find_in_commandlines(xmlNodePtr domain, const char *name)
 {
     GPtrArray *found = g_ptr_array_new();
@@ -205,30 +212,6 @@ spm_qemu_ns_find_in_commandlines(xmlNodePtr domain, const char *name)
             g_ptr_array_add(found, node);
     }
     return found;
-}
-
-/**
- * spm_qemu_ns_arguments:
- * @domain: a <domain>
- *
- * Returns: (transfer container): the <qemu:arg> of every <qemu:commandline>, as libvirt reads them
- */
-GPtrArray *
-spm_qemu_ns_arguments(xmlNodePtr domain)
-{
-    return spm_qemu_ns_find_in_commandlines(domain, "arg");
-}
-
-/**
- * spm_qemu_ns_variables:
- * @domain: a <domain>
- *
- * Returns: (transfer container): the <qemu:env> of every <qemu:commandline>
- */
-GPtrArray *
-spm_qemu_ns_variables(xmlNodePtr domain)
-{
-    return spm_qemu_ns_find_in_commandlines(domain, "env");
 }
 
 /* What <qemu:...> elements say, in SpmDomainDef.ns_data. */
@@ -254,7 +237,7 @@ spm_qemu_ns_free(gpointer data)
 void
 spm_qemu_ns_parse(SpmDomainDef *def)
 {
-    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(def->root);
+    g_autoptr(GPtrArray) args = spm_qemu_ns_find_in_commandlines(def->root, "arg");
     SpmQemuNs *ns = g_new0(SpmQemuNs, 1);
 
     ns->overrides = spm_qemu_ns_overrides(def->root);
@@ -313,7 +296,7 @@ spm_qemu_ns_has_argument(const SpmDomainDef *def, const char *const *options)
 unsigned int
 spm_qemu_ns_variable_line(const SpmDomainDef *def, const char *name)
 {
-    g_autoptr(GPtrArray) variables = spm_qemu_ns_variables(def->root);
+    g_autoptr(GPtrArray) variables = spm_qemu_ns_find_in_commandlines(def->root, "env");
 
     SPM_FOREACH(xmlNode, variable, variables) {
         g_autofree char *found = spm_xml_attr(variable, "name");

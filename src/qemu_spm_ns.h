@@ -39,8 +39,7 @@ extern const xmlNs spm_qemu_ns;
 xmlNsPtr spm_qemu_ns_ensure(xmlNodePtr domain);
 void spm_qemu_ns_drop(xmlNodePtr domain);
 GTree *spm_qemu_ns_overrides(xmlNodePtr domain);
-GPtrArray *spm_qemu_ns_arguments(xmlNodePtr domain);
-GPtrArray *spm_qemu_ns_variables(xmlNodePtr domain);
+GPtrArray *spm_qemu_ns_find_in_commandlines(xmlNodePtr domain, const char *name);
 
 void spm_qemu_ns_parse(SpmDomainDef *def);
 const SpmQemuOverride *spm_qemu_ns_override(const SpmDomainDef *def, const char *alias);

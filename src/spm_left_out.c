@@ -300,7 +300,7 @@ spm_left_out_read_memories(SpmLeftOut *left_out)
 SpmLeftOut *
 spm_left_out_read(xmlNodePtr domain)
 {
-    g_autoptr(GPtrArray) envs = spm_qemu_ns_variables(domain);
+    g_autoptr(GPtrArray) envs = spm_qemu_ns_find_in_commandlines(domain, "env");
 
     SPM_FOREACH(xmlNode, env, envs) {
         g_autofree char *name = spm_xml_attr(env, "name"), *value = spm_xml_attr(env, "value");

@@ -433,7 +433,7 @@ spm_translate_take_cells(xmlNodePtr domain, GHashTable *emptied, SpmCpuset *back
 {
     g_autoptr(GPtrArray) numas = spm_xml_find_all(domain, "cpu/numa[1]");
     g_autoptr(GPtrArray) cells = spm_xml_find_all(domain, "cpu/numa[1]/cell");
-    g_autoptr(GPtrArray) args = spm_qemu_ns_arguments(domain);
+    g_autoptr(GPtrArray) args = spm_qemu_ns_find_in_commandlines(domain, "arg");
     g_autoptr(GPtrArray) values = spm_translate_argument_values(args);
     SpmTranslateBlock block = { .values = values, .id = cells->len };
     g_autoptr(SpmDomainDef) def = NULL;
