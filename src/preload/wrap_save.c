@@ -3,41 +3,33 @@
 
 #include "plugin.h"
 
-static gboolean
-spm_contents_move_from(virDomainPtr domain)
-{
-    g_auto(SpmLive) live = { .domain = domain };
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainSave, (virDomainPtr domain, const char *file),
+                 spm_contents_move(&live), -1, domain, file)
 
-    return spm_contents_move(&live);
-}
-
-SPM_WRAPPER(int, virDomainSave, (virDomainPtr domain, const char *file), spm_contents_move_from(domain), -1,
-            domain, file)
-
-SPM_WRAPPER(int, virDomainManagedSave, (virDomainPtr domain, unsigned int flags),
-            spm_contents_move_from(domain), -1, domain, flags)
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainManagedSave, (virDomainPtr domain, unsigned int flags),
+                 spm_contents_move(&live), -1, domain, flags)
 
 /* A dump of the memory alone is not written by migration, and has the whole of it. */
-SPM_WRAPPER(int, virDomainCoreDump, (virDomainPtr domain, const char *to, unsigned int flags),
-            (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move_from(domain), -1, domain, to, flags)
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainCoreDump, (virDomainPtr domain, const char *to, unsigned int flags),
+                 (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move(&live), -1, domain, to, flags)
 
-SPM_WRAPPER(int, virDomainCoreDumpWithFormat,
-            (virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags),
-            (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move_from(domain), -1, domain, to, dumpformat,
-            flags)
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainCoreDumpWithFormat,
+                 (virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags),
+                 (flags & VIR_DUMP_MEMORY_ONLY) || spm_contents_move(&live), -1, domain, to, dumpformat,
+                 flags)
 
-SPM_WRAPPER(virDomainPtr, virDomainMigrate,
-            (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name, const char *uri,
-             unsigned long bandwidth),
-            spm_contents_move_from(domain), NULL, domain, dest, flags, name, uri, bandwidth)
+SPM_WRAPPER_WITH(SPM_LIVE, virDomainPtr, virDomainMigrate,
+                 (virDomainPtr domain, virConnectPtr dest, unsigned long flags, const char *name,
+                  const char *uri, unsigned long bandwidth),
+                 spm_contents_move(&live), NULL, domain, dest, flags, name, uri, bandwidth)
 
-SPM_WRAPPER(int, virDomainMigrateToURI,
-            (virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
-             unsigned long bandwidth),
-            spm_contents_move_from(domain), -1, domain, dest, flags, name, bandwidth)
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainMigrateToURI,
+                 (virDomainPtr domain, const char *dest, unsigned long flags, const char *name,
+                  unsigned long bandwidth),
+                 spm_contents_move(&live), -1, domain, dest, flags, name, bandwidth)
 
 /* The protocols before the third, which no client of today speaks, and QEMU's driver still does. */
-SPM_WRAPPER(int, virDomainMigratePerform,
-            (virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
-             unsigned long flags, const char *name, unsigned long resource),
-            spm_contents_move_from(domain), -1, domain, cookie_in, cookie_in_size, uri, flags, name, resource)
+SPM_WRAPPER_WITH(SPM_LIVE, int, virDomainMigratePerform,
+                 (virDomainPtr domain, const char *cookie_in, int cookie_in_size, const char *uri,
+                  unsigned long flags, const char *name, unsigned long resource),
+                 spm_contents_move(&live), -1, domain, cookie_in, cookie_in_size, uri, flags, name, resource)
