@@ -102,16 +102,12 @@ SPM_LIVE_WRAPPER(int, virDomainSaveParams,
                  (virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags), -1,
                  domain, params, nparams, flags)
 
-SPM_EXPORT int
-virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags)
-{
-    const SpmSubject subject = { conn, NULL, spm_param_text(params, nparams, VIR_DOMAIN_SAVE_PARAM_FILE) };
-    g_auto(SpmParams) stock = { 0 };
+#define SPM_RESTORED spm_param_text(params, nparams, VIR_DOMAIN_SAVE_PARAM_FILE)
 
-    return spm_params_in(&subject, &params, nparams, &stock)
-               ? spm_libvirt()->virDomainRestoreParams(conn, params, nparams, flags)
-               : -1;
-}
+SPM_WRAPPER_WITH(SPM_STOCK, int, virDomainRestoreParams,
+                 (virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags),
+                 spm_params_in(&(SpmSubject){ .conn = conn, .file = SPM_RESTORED }, &params, nparams, &stock),
+                 -1, conn, params, nparams, flags)
 
 SPM_LIVE_WRAPPER(virDomainPtr, virDomainMigrate3,
                  (virDomainPtr domain, virConnectPtr dest, virTypedParameterPtr params, unsigned int nparams,
