@@ -89,11 +89,9 @@ spm_argv_json_set_nodes(JsonObject *json, const char *name, const char *cpuset)
 static char *
 spm_argv_json_format(JsonObject *json)
 {
-    g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autoptr(JsonNode) root = json_node_init_object(json_node_alloc(), json);
 
-    json_generator_set_root(generator, root);
-    return json_generator_to_data(generator, NULL);
+    return json_to_string(root, FALSE);
 }
 
 static const char *
@@ -112,11 +110,9 @@ spm_argv_backend_type(const SpmDomainDef *def, const SpmMemoryDef *spm, const Sp
 static char *
 spm_argv_short_name(const SpmDomainDef *def)
 {
-    const char *name = def->name ? def->name : "", *end = name;
+    const char *name = def->name ? def->name : "";
 
-    for (guint i = 0; *end && i < SPM_SHORT_NAME_CHARACTERS; i++)
-        end = g_utf8_next_char(end);
-    return g_strndup(name, (gsize)(end - name));
+    return g_utf8_substring(name, 0, MIN(g_utf8_strlen(name, -1), SPM_SHORT_NAME_CHARACTERS));
 }
 
 static char *
