@@ -31,9 +31,9 @@ spm_contents_are_kept(SpmLive *live)
     return live->given && !live->error && (!live->device || spm_qemu_device_moves_contents(live->device));
 }
 
-/* Refuses to lose contents. libvirt has set an error already if it gave no XML. */
-static void
-spm_contents_report(const SpmLive *live)
+/* Refuses to lose contents, and returns FALSE. libvirt has set an error already if it gave no XML. */
+static gboolean
+spm_contents_refuse(const SpmLive *live)
 {
     g_autofree char *path = spm_settings_path();
     g_autofree char *message = NULL;
@@ -51,6 +51,7 @@ spm_contents_report(const SpmLive *live)
             path);
     if (message)
         spm_report(spm_connection(live->domain), VIR_ERR_OPERATION_UNSUPPORTED, message);
+    return FALSE;
 }
 
 /**
@@ -64,10 +65,7 @@ spm_contents_report(const SpmLive *live)
 gboolean
 spm_contents_move(SpmLive *live)
 {
-    if (spm_contents_are_kept(live))
-        return TRUE;
-    spm_contents_report(live);
-    return FALSE;
+    return spm_contents_are_kept(live) || spm_contents_refuse(live);
 }
 
 /* FALSE when the snapshot is one of disks only. */
@@ -95,8 +93,6 @@ spm_contents_move_in_snapshot(SpmLive *live, SpmIncoming *incoming, unsigned int
     if (!incoming->xml ||
         flags & (VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE | VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY))
         return TRUE;
-    if (spm_contents_are_kept(live) || !spm_contents_snapshot_has_memory(incoming))
-        return TRUE;
-    spm_contents_report(live);
-    return FALSE;
+    return spm_contents_are_kept(live) || !spm_contents_snapshot_has_memory(incoming) ||
+           spm_contents_refuse(live);
 }
