@@ -115,24 +115,14 @@ spm_cell_def_region(const SpmCellDef *cell)
 
 /* A domain without cells, which cannot have SPM, has what <memory> says less its memory devices. */
 static guint64
-spm_window_ram_without_cells(const SpmDomainDef *def)
-{
-    guint64 devices = spm_domain_def_total(def);
-
-    return def->memory > devices
-               ? spm_round_up(MIN((def->memory - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB)
-               : 0;
-}
-
-static guint64
 spm_window_ram_size(const SpmDomainDef *def)
 {
-    guint64 size = 0;
+    guint64 size = 0, devices = spm_domain_def_total(def);
 
-    if (def->cells->len == 0)
-        return spm_window_ram_without_cells(def);
-    for (guint i = 0; i < def->cells->len; i++)
-        size = MIN(size + spm_cell_def_region(g_ptr_array_index(def->cells, i)), SPM_ADDRESS_LIMIT);
+    if (def->cells->len == 0 && def->memory > devices)
+        return spm_round_up(MIN((def->memory - devices) * SPM_KIB, SPM_ADDRESS_LIMIT), SPM_MIB);
+    SPM_FOREACH(const SpmCellDef, cell, def->cells)
+        size = MIN(size + spm_cell_def_region(cell), SPM_ADDRESS_LIMIT);
     return size;
 }
 
