@@ -69,26 +69,20 @@ spm_place_first_fit(const SpmPlacing *placing, guint64 size, guint64 align)
     return base;
 }
 
-static void
-spm_place_refuse_window(const SpmPlacing *placing, const SpmPlace *place)
-{
-    spm_faults_add(placing->faults, SPM_ERROR_CONFIG, place->line,
-                   "<memory model='%s'> would be at " SPM_HEX "-" SPM_HEX
-                   ", outside QEMU's device-memory window, " SPM_HEX "-" SPM_HEX,
-                   place->model ? place->model : "", place->base, spm_place_end(place), placing->window->base,
-                   placing->window->base + placing->window->size);
-}
-
 /* Adds @place to those that are placed, or a fault when it cannot be there. */
 static gboolean
 spm_place_add(const SpmPlacing *placing, const SpmPlace *place)
 {
     GArray *placed = placing->placed;
     guint64 start = placing->window->base, end = start + placing->window->size;
+    const char *model = place->model ? place->model : "";
     guint i = 0;
 
     if (place->base < start || place->base > end || place->size > end - place->base) {
-        spm_place_refuse_window(placing, place);
+        spm_faults_add(placing->faults, SPM_ERROR_CONFIG, place->line,
+                       "<memory model='%s'> would be at " SPM_HEX "-" SPM_HEX
+                       ", outside QEMU's device-memory window, " SPM_HEX "-" SPM_HEX,
+                       model, place->base, spm_place_end(place), start, end);
         return FALSE;
     }
     while (i < placed->len && g_array_index(placed, SpmPlace, i).base < place->base)
@@ -97,7 +91,7 @@ spm_place_add(const SpmPlacing *placing, const SpmPlace *place)
         (i < placed->len && g_array_index(placed, SpmPlace, i).base < spm_place_end(place))) {
         spm_faults_add(placing->faults, SPM_ERROR_CONFIG, place->line,
                        "<memory model='%s'> would be at " SPM_HEX ", where another memory device already is",
-                       place->model ? place->model : "", place->base);
+                       model, place->base);
         return FALSE;
     }
     g_array_insert_val(placed, i, *place);
