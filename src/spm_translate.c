@@ -657,23 +657,6 @@ spm_translate_out_doc(xmlDocPtr doc)
     return count;
 }
 
-/* The device that the carriers of @domain become, or @found where that one counts. */
-static const char *
-spm_translate_domain_carrier_device(xmlNodePtr domain, const char *found)
-{
-    g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
-    g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
-
-    for (guint i = 0; i < memories->len; i++) {
-        const char *device;
-
-        if (spm_translate_find_carrier_override(g_ptr_array_index(memories, i), overrides, &device) &&
-            (!found || !spm_qemu_device_moves_contents(device)))
-            found = device;
-    }
-    return found;
-}
-
 /**
  * spm_translate_device:
  * @doc: a document of stock libvirt
@@ -685,11 +668,19 @@ const char *
 spm_translate_device(xmlDocPtr doc)
 {
     g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
-    const char *device = NULL;
+    const char *found = NULL, *device;
 
-    for (guint i = 0; i < domains->len; i++)
-        device = spm_translate_domain_carrier_device(g_ptr_array_index(domains, i), device);
-    return device;
+    SPM_FOREACH(xmlNode, domain, domains) {
+        g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
+        g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
+
+        SPM_FOREACH(xmlNode, memory, memories) {
+            if (spm_translate_find_carrier_override(memory, overrides, &device) &&
+                (!found || !spm_qemu_device_moves_contents(device)))
+                found = device;
+        }
+    }
+    return found;
 }
 
 /**
