@@ -535,8 +535,8 @@ spm_translate_has_spm(xmlNodePtr domain)
 {
     g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
 
-    for (guint i = 0; i < memories->len; i++) {
-        if (spm_memory_node_is_spm(g_ptr_array_index(memories, i)))
+    SPM_FOREACH(xmlNode, memory, memories) {
+        if (spm_memory_node_is_spm(memory))
             return TRUE;
     }
     return FALSE;
@@ -588,9 +588,8 @@ spm_translate_load(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *faul
 
     if (domains->len == 0)
         spm_translate_refuse_root(xmlDocGetRootElement(doc), faults);
-    for (guint i = 0; i < domains->len; i++) {
-        g_autoptr(SpmDomainDef) def =
-            spm_translate_load_domain(g_ptr_array_index(domains, i), options, faults);
+    SPM_FOREACH(xmlNode, domain, domains) {
+        g_autoptr(SpmDomainDef) def = spm_translate_load_domain(domain, options, faults);
 
         if (!first)
             first = g_steal_pointer(&def);
@@ -625,12 +624,12 @@ spm_translate_in_doc(xmlDocPtr doc, const SpmQemuOptions *options, SpmFaults *fa
     SpmQemuOptions chosen = *options;
     guint count = 0;
 
-    for (guint i = 0; i < domains->len; i++) {
+    SPM_FOREACH(xmlNode, domain, domains) {
         g_autoptr(SpmDomainDef) def = NULL;
 
-        if (!spm_translate_has_spm(g_ptr_array_index(domains, i)))
+        if (!spm_translate_has_spm(domain))
             continue;
-        def = spm_translate_load_domain(g_ptr_array_index(domains, i), options, faults);
+        def = spm_translate_load_domain(domain, options, faults);
         chosen.device = faults->len ? NULL : spm_translate_choose_device(def, options, faults);
         if (!chosen.device)
             continue;
@@ -652,8 +651,8 @@ spm_translate_out_doc(xmlDocPtr doc)
     g_autoptr(GPtrArray) domains = spm_domain_nodes(doc);
     guint count = 0;
 
-    for (guint i = 0; i < domains->len; i++)
-        count += spm_translate_make_spm(g_ptr_array_index(domains, i));
+    SPM_FOREACH(xmlNode, domain, domains)
+        count += spm_translate_make_spm(domain);
     return count;
 }
 
@@ -757,8 +756,8 @@ spm_translate_sources(xmlNodePtr domain)
     g_autoptr(GPtrArray) memories = spm_xml_find_all(domain, "devices/memory");
     g_autoptr(GTree) overrides = spm_qemu_ns_overrides(domain);
 
-    for (guint i = 0; i < memories->len; i++) {
-        xmlNodePtr memory = g_ptr_array_index(memories, i), size = spm_xml_find(memory, "target/size");
+    SPM_FOREACH(xmlNode, memory, memories) {
+        xmlNodePtr size = spm_xml_find(memory, "target/size");
         g_autofree char *path = spm_xml_content(spm_xml_find(memory, "source/path"));
         g_autofree char *value = spm_xml_content(size), *unit = spm_xml_attr(size, "unit");
         SpmSource *source;
