@@ -82,6 +82,16 @@ spm_translate_remove_if_empty(gpointer node, gpointer value, gpointer data)
 
 /* ---- in ---- */
 
+/* Adds an element of the same namespace to @parent, with line breaks. */
+static xmlNodePtr
+spm_translate_add(xmlNodePtr parent, const char *name)
+{
+    xmlNodePtr node = spm_xml_new(parent->doc, parent->ns, name);
+
+    spm_xml_append(parent, node);
+    return node;
+}
+
 /* The <qemu:override> to which devices are added. */
 static xmlNodePtr
 spm_translate_override_ensure(xmlNodePtr domain)
@@ -103,29 +113,21 @@ spm_translate_frontend_ensure(const SpmDomainDef *def, const SpmMemoryDef *spm)
     xmlNodePtr device = found ? found->device : NULL, frontend = found ? found->frontend : NULL;
 
     if (!device) {
-        xmlNodePtr override = spm_translate_override_ensure(def->root);
-
-        device = spm_xml_new(override->doc, override->ns, "device");
+        device = spm_translate_add(spm_translate_override_ensure(def->root), "device");
         spm_xml_add_attr(device, "alias", spm->alias);
-        spm_xml_append(override, device);
     }
-    if (!frontend) {
-        frontend = spm_xml_new(device->doc, device->ns, "frontend");
-        spm_xml_append(device, frontend);
-    }
-    return frontend;
+    return frontend ? frontend : spm_translate_add(device, "frontend");
 }
 
 static void
 spm_translate_add_property(xmlNodePtr frontend, const char *name, const char *type, const char *value)
 {
-    xmlNodePtr property = spm_xml_new(frontend->doc, frontend->ns, "property");
+    xmlNodePtr property = spm_translate_add(frontend, "property");
 
     spm_xml_add_attr(property, "name", name);
     spm_xml_add_attr(property, "type", type);
     if (value)
         spm_xml_add_attr(property, "value", value);
-    spm_xml_append(frontend, property);
 }
 
 /* Overrides what makes a carrier SPM. */
@@ -168,15 +170,6 @@ spm_translate_make_carrier(const SpmDomainDef *def, SpmMemoryDef *spm, unsigned 
     spm_memory_def_replace(spm, node);
 }
 
-static void
-spm_translate_add_argument(xmlNodePtr commandline, const char *value)
-{
-    xmlNodePtr arg = spm_xml_new(commandline->doc, commandline->ns, "arg");
-
-    spm_xml_set_attr(arg, "value", "%s", value);
-    spm_xml_append(commandline, arg);
-}
-
 /* The last <qemu:commandline>, to which arguments are added after all others. */
 static xmlNodePtr
 spm_translate_commandline_ensure(xmlNodePtr domain)
@@ -207,7 +200,7 @@ spm_translate_leave_cells_out(SpmDomainDef *def, const SpmQemuOptions *options)
     commandline = spm_translate_commandline_ensure(def->root);
     args = spm_qemu_numa_arguments(def, stock_cells);
     SPM_FOREACH(const char, arg, args)
-        spm_translate_add_argument(commandline, arg);
+        spm_xml_add_attr(spm_translate_add(commandline, "arg"), "value", arg);
     spm_numa_def_remove(def, stock_cells);
     for (guint i = stock_cells; i < def->cells->len; i++)
         spm_xml_remove(((const SpmCellDef *)g_ptr_array_index(def->cells, i))->node);
@@ -276,12 +269,8 @@ spm_translate_unmake_carrier(xmlNodePtr memory)
     guint64 number;
 
     spm_xml_set_attr(memory, "model", "spm");
-    if (base && spm_parse_number(base, 16, G_MAXUINT64, &number) && number) {
-        xmlNodePtr node = spm_xml_new(memory->doc, NULL, "address");
-
-        spm_xml_set_attr(node, "base", "%s", base);
-        spm_xml_append(target, node);
-    }
+    if (base && spm_parse_number(base, 16, G_MAXUINT64, &number) && number)
+        spm_xml_add_attr(spm_translate_add(target, "address"), "base", base);
     if (address)
         spm_xml_remove(address);
     if (spm_memory_pool_of_link(link, &pool)) {
