@@ -116,16 +116,13 @@ spm_qemu_numa_validate(const SpmDomainDef *def, guint stock_cells, SpmFaults *fa
 
 /* ---- options ---- */
 
-static void spm_qemu_numa_add(GPtrArray *args, const char *option, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static void
-spm_qemu_numa_add(GPtrArray *args, const char *option, const char *format, ...)
+/* Adds an option "-numa" with that value. */
+static void G_GNUC_PRINTF(2, 3) spm_qemu_numa_add(GPtrArray *args, const char *format, ...)
 {
     va_list values;
 
     va_start(values, format);
-    g_ptr_array_add(args, g_strdup(option));
+    g_ptr_array_add(args, g_strdup("-numa"));
     g_ptr_array_add(args, g_strdup_vprintf(format, values));
     va_end(values);
 }
@@ -136,9 +133,9 @@ spm_qemu_numa_add_node(GPtrArray *args, const SpmDomainDef *def, const SpmCellDe
     gint initiator = spm_qemu_numa_initiator(def, cell, def->cells->len);
 
     if (initiator < 0)
-        spm_qemu_numa_add(args, "-numa", "node,nodeid=%u", cell->id);
+        spm_qemu_numa_add(args, "node,nodeid=%u", cell->id);
     else
-        spm_qemu_numa_add(args, "-numa", "node,nodeid=%u,initiator=%d", cell->id, initiator);
+        spm_qemu_numa_add(args, "node,nodeid=%u,initiator=%d", cell->id, initiator);
 }
 
 /* A distance that is not in the document has its properties in another order, so that it is not put there. */
@@ -149,9 +146,9 @@ spm_qemu_numa_add_distances(GPtrArray *args, const SpmNumaDef *numa)
         guint from = i / numa->cells, to = i % numa->cells;
 
         if (numa->distances[i])
-            spm_qemu_numa_add(args, "-numa", "dist,src=%u,dst=%u,val=%u", from, to, numa->distances[i]);
+            spm_qemu_numa_add(args, "dist,src=%u,dst=%u,val=%u", from, to, numa->distances[i]);
         else
-            spm_qemu_numa_add(args, "-numa", "dist,val=%d,src=%u,dst=%u",
+            spm_qemu_numa_add(args, "dist,val=%d,src=%u,dst=%u",
                               from == to ? SPM_NUMA_LOCAL : SPM_NUMA_REMOTE, from, to);
     }
 }
@@ -162,8 +159,7 @@ spm_qemu_numa_add_link(GPtrArray *args, const SpmNumaLink *link)
     const char *kind = link->bandwidth ? "bandwidth" : "latency";
 
     spm_qemu_numa_add(
-        args, "-numa",
-        "hmat-lb,initiator=%u,target=%u,hierarchy=%s,data-type=%s-%s,%s=%" G_GUINT64_FORMAT "%s",
+        args, "hmat-lb,initiator=%u,target=%u,hierarchy=%s,data-type=%s-%s,%s=%" G_GUINT64_FORMAT "%s",
         link->initiator, link->target, spm_qemu_hierarchies[link->cache], spm_numa_access_names[link->access],
         kind, kind, link->value, link->bandwidth ? "K" : "");
 }
@@ -171,11 +167,10 @@ spm_qemu_numa_add_link(GPtrArray *args, const SpmNumaLink *link)
 static void
 spm_qemu_numa_add_cache(GPtrArray *args, const SpmNumaCache *cache)
 {
-    spm_qemu_numa_add(args, "-numa",
-                      "hmat-cache,node-id=%u,size=%" G_GUINT64_FORMAT
-                      "K,level=%u,associativity=%s,policy=%s,line=%u",
-                      cache->cell, cache->size, cache->level, spm_qemu_associativities[cache->associativity],
-                      spm_qemu_policies[cache->policy], cache->line);
+    spm_qemu_numa_add(
+        args, "hmat-cache,node-id=%u,size=%" G_GUINT64_FORMAT "K,level=%u,associativity=%s,policy=%s,line=%u",
+        cache->cell, cache->size, cache->level, spm_qemu_associativities[cache->associativity],
+        spm_qemu_policies[cache->policy], cache->line);
 }
 
 /**
@@ -193,8 +188,10 @@ spm_qemu_numa_arguments(const SpmDomainDef *def, guint stock_cells)
 
     for (guint i = stock_cells; i < def->cells->len; i++)
         spm_qemu_numa_add_node(args, def, g_ptr_array_index(def->cells, i));
-    if (spm_qemu_numa_has_hmat(numa, numa->cells) && !spm_qemu_numa_has_hmat(numa, stock_cells))
-        spm_qemu_numa_add(args, "-machine", "hmat=on");
+    if (spm_qemu_numa_has_hmat(numa, numa->cells) && !spm_qemu_numa_has_hmat(numa, stock_cells)) {
+        g_ptr_array_add(args, g_strdup("-machine"));
+        g_ptr_array_add(args, g_strdup("hmat=on"));
+    }
     spm_qemu_numa_add_distances(args, numa);
     SPM_FOREACH(const SpmNumaLink, link, numa->links) {
         if (spm_numa_link_reaches(link, stock_cells))
