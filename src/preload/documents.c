@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libvirt/virterror.h>
-
 #include "plugin.h"
 #include "spm_expand.h"
 #include "spm_translate.h"

@@ -5,13 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <libxml/parser.h>
-
 #include "plugin.h"
 #include "host/spm_probe.h"
 #include "host/spm_probe_cache.h"
 #include "host/spm_scan.h"
-#include "spm_translate.h"
 #include "spm_xml.h"
 
 /* What a new domain gets where its emulator cannot be asked. */

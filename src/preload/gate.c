@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libvirt/virterror.h>
-
 #include "plugin.h"
 
 /* libvirt's VIR_LOG_DEBUG, which is private: what daemons leave out of their logs by default. */

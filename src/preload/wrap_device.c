@@ -7,9 +7,6 @@
  * between. */
 
 #include <stdlib.h>
-#include <string.h>
-
-#include <libvirt/virterror.h>
 
 #include "plugin.h"
 #include "spm_translate.h"

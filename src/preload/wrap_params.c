@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "plugin.h"
-#include "spm_translate.h"
 
 /* Parameters that hold a domain. */
 static const char *const spm_param_names[] = {

@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-#include <libvirt/virterror.h>
-
 #include "plugin.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
