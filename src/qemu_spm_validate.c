@@ -18,20 +18,12 @@
 
 /* ---- QEMU ---- */
 
-/* Families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names for them.
- */
-static gboolean
-spm_qemu_validate_is_pc_machine(const char *machine)
-{
-    static const char *const names[] = { "pc", "q35", "ubuntu", "ubuntu-q35", NULL };
-
-    return g_strv_contains(names, machine) || g_str_has_prefix(machine, "pc-");
-}
-
 static void
 spm_qemu_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
 {
     static const char *const types[] = { "kvm", "qemu", NULL };
+    /* families of x86 machine types that announce memory devices in E820 and SRAT, and Ubuntu's names */
+    static const char *const machines[] = { "pc", "q35", "ubuntu", "ubuntu-q35", NULL };
     const SpmMemoryDef *first = g_ptr_array_index(def->spms, 0);
 
     if (!def->type || !g_strv_contains(types, def->type))
@@ -41,7 +33,7 @@ spm_qemu_validate_machine(const SpmDomainDef *def, SpmFaults *faults)
     if (def->arch && strcmp(def->arch, "x86_64") != 0)
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
                        "<type> of <os> has arch='%s'; <memory model='spm'> requires 'x86_64'", def->arch);
-    if (def->machine && !spm_qemu_validate_is_pc_machine(def->machine))
+    if (def->machine && !g_strv_contains(machines, def->machine) && !g_str_has_prefix(def->machine, "pc-"))
         spm_faults_add(faults, SPM_ERROR_CONFIG, def->os_line,
                        "<type> of <os> has machine='%s'; <memory model='spm'> requires a machine of the 'pc' "
                        "or 'q35' family, which announces it to the guest",
