@@ -51,9 +51,7 @@ spm_qemu_policy_mode(const SpmNumaPolicy *policy)
 static SpmCellBacking
 spm_carrier_cell_backing(const SpmDomainDef *def, const SpmCellDef *cell)
 {
-    const SpmCellBacking backing = { cell, spm_qemu_policy(def, cell), spm_qemu_pagesize(def, cell->id) };
-
-    return backing;
+    return (SpmCellBacking){ cell, spm_qemu_policy(def, cell), spm_qemu_pagesize(def, cell->id) };
 }
 
 static gboolean
@@ -152,18 +150,17 @@ void
 spm_qemu_carrier_init(SpmCarrier *carrier, const SpmDomainDef *def, const SpmMemoryDef *spm,
                       const SpmQemuOptions *options)
 {
-    const SpmCarrier same = {
+    guint stock_cells = spm_qemu_stock_cells(def, options);
+    const SpmCellDef *cell = spm_domain_def_cell(def, spm->cell);
+    SpmCellBacking own, stock;
+
+    *carrier = (SpmCarrier){
         .cell = spm->cell,
         .access = spm->access,
         .discard = spm->discard,
         .pagesize = spm->pagesize,
         .nodemask = spm->nodemask,
     };
-    guint stock_cells = spm_qemu_stock_cells(def, options);
-    const SpmCellDef *cell = spm_domain_def_cell(def, spm->cell);
-    SpmCellBacking own, stock;
-
-    *carrier = same;
     if (spm->cell < stock_cells)
         return;
     carrier->cell = 0;
