@@ -37,46 +37,29 @@ spm_cache_identity(const char *path)
 
 /* ---- in memory ---- */
 
-typedef struct {
-    char *identity;
-    const char *device;
-} SpmAnswer;
-
-static void
-spm_cache_answer_free(gpointer data)
-{
-    SpmAnswer *answer = data;
-
-    g_free(answer->identity);
-    g_free(answer);
-}
-
 static GMutex spm_cache_lock;
-static GHashTable *spm_cache_answers; /* path -> SpmAnswer */
+static GHashTable *spm_cache_answers; /* identity and path -> device */
 
 static const char *
 spm_cache_memory_find(const char *path, const char *identity)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_cache_lock);
-    const SpmAnswer *answer = spm_cache_answers ? g_hash_table_lookup(spm_cache_answers, path) : NULL;
+    g_autofree char *key = g_strdup_printf("%s %s", identity, path);
 
-    return answer && strcmp(answer->identity, identity) == 0 ? answer->device : NULL;
+    return spm_cache_answers ? g_hash_table_lookup(spm_cache_answers, key) : NULL;
 }
 
 static void
 spm_cache_memory_store(const char *path, const char *identity, const char *device)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&spm_cache_lock);
-    SpmAnswer *answer = g_new0(SpmAnswer, 1);
 
-    answer->identity = g_strdup(identity);
-    answer->device = device;
     /* a host has a few emulators; if a client names many files, they are only asked more often */
     if (spm_cache_answers && g_hash_table_size(spm_cache_answers) >= SPM_CACHE_MAX)
         g_hash_table_remove_all(spm_cache_answers);
     if (!spm_cache_answers)
-        spm_cache_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, spm_cache_answer_free);
-    g_hash_table_replace(spm_cache_answers, g_strdup(path), answer);
+        spm_cache_answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_hash_table_insert(spm_cache_answers, g_strdup_printf("%s %s", identity, path), (gpointer)device);
 }
 
 /* ---- on disk: one file for each emulator, which may be removed at any time ---- */
