@@ -24,15 +24,6 @@
 /* How many bytes are kept before the next ones are read. It is more than a name with the NULs around it. */
 #define SPM_SCAN_KEEP 32
 
-/* TRUE when a file that begins with these bytes is a program (elf(5)) and not a script that starts one. */
-static gboolean
-spm_scan_is_elf(const char *bytes, gsize len)
-{
-    static const char magic[] = { 0x7f, 'E', 'L', 'F' };
-
-    return len >= sizeof(magic) && memcmp(bytes, magic, sizeof(magic)) == 0;
-}
-
 /* TRUE when @name is a separate string in the bytes. */
 static gboolean
 spm_scan_has(const char *bytes, gsize len, const char *name)
@@ -48,47 +39,47 @@ spm_scan_has(const char *bytes, gsize len, const char *name)
     return FALSE;
 }
 
-/* Opens a regular file, or sets errno. It does not wait for a pipe. */
+/* Opens a regular file that is a program (elf(5)) and not a script that starts one, or sets errno, to ENOEXEC
+ * for any other file. It does not wait for a pipe. */
 static int
 spm_scan_open(const char *path)
 {
+    static const char magic[] = { 0x7f, 'E', 'L', 'F' };
+    char start[sizeof(magic)] = { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int number = ENOEXEC;
     struct stat info;
 
     if (fd < 0)
         return -1;
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && spm_file_fill(fd, start, sizeof(start)) < 0)
+        number = errno;
+    if (memcmp(start, magic, sizeof(magic)) == 0 && lseek(fd, 0, SEEK_SET) == 0)
         return fd;
     close(fd);
-    errno = ENOEXEC;
+    errno = number;
     return -1;
 }
 
 /* The lowest index of a device whose name is in the file. G_MAXSSIZE when there is none; -1, with errno set,
- * when the file cannot be read or is not a program. */
+ * when the file cannot be read. */
 static gssize
 spm_scan_file(int fd)
 {
     g_autofree char *bytes = g_malloc(SPM_SCAN_KEEP + SPM_SCAN_BYTES);
     gssize best = G_MAXSSIZE, count;
-    gboolean begun = FALSE;
 
     memset(bytes, 0, SPM_SCAN_KEEP);
     while ((count = spm_file_fill(fd, bytes + SPM_SCAN_KEEP, SPM_SCAN_BYTES)) > 0) {
         const char *name;
 
-        if (!begun && !spm_scan_is_elf(bytes + SPM_SCAN_KEEP, (gsize)count))
-            break;
-        begun = TRUE;
         for (gsize i = 0; (gssize)i < best && (name = spm_qemu_device_name(i)); i++) {
             if (spm_scan_has(bytes, SPM_SCAN_KEEP + (gsize)count, name))
                 best = (gssize)i;
         }
         memmove(bytes, bytes + count, SPM_SCAN_KEEP);
     }
-    if (count >= 0 && !begun)
-        errno = ENOEXEC;
-    return count < 0 || !begun ? -1 : best;
+    return count < 0 ? -1 : best;
 }
 
 /**
@@ -101,12 +92,10 @@ gboolean
 spm_scan_is_program(const char *path)
 {
     int fd = spm_scan_open(path);
-    char start[SPM_SCAN_KEEP];
-    gssize count = fd < 0 ? -1 : spm_file_fill(fd, start, sizeof(start));
 
     if (fd >= 0)
         close(fd);
-    return count > 0 && spm_scan_is_elf(start, (gsize)count);
+    return fd >= 0;
 }
 
 /**
