@@ -22,15 +22,15 @@ typedef enum {
 /* What systemd's drop-ins for a daemon preload. */
 typedef struct {
     SpmPreload preload;
-    char *deciding; /* the drop-in that sets LD_PRELOAD last, or NULL */
-    char *hiding;   /* a drop-in that overrides one with the module, or NULL */
+    GHashTable *paths;    /* the drop-ins that systemd reads, by file name */
+    const char *deciding; /* the one of them that sets LD_PRELOAD last, or NULL */
+    const char *hiding;   /* one of them that overrides one with the module, or NULL */
 } SpmDropIns;
 
 static void
 spm_daemons_clear_drop_ins(SpmDropIns *drop_ins)
 {
-    g_free(drop_ins->deciding);
-    g_free(drop_ins->hiding);
+    g_clear_pointer(&drop_ins->paths, g_hash_table_unref);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SpmDropIns, spm_daemons_clear_drop_ins)
@@ -50,10 +50,9 @@ spm_daemons_drop_in_preload(const SpmExam *exam, const char *path)
     return preload;
 }
 
-/* Adds the drop-ins in @folder to @paths, by file name. @paths already has those from folders of higher
- * precedence. */
+/* Adds the drop-ins in @folder to @drop_ins, which already has those from folders of higher precedence. */
 static void
-spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable *paths, SpmDropIns *drop_ins)
+spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, SpmDropIns *drop_ins)
 {
     g_autofree char *full = spm_exam_path(exam, folder);
     g_autoptr(GDir) dir = g_dir_open(full, 0, NULL);
@@ -61,17 +60,15 @@ spm_daemons_collect_drop_ins(const SpmExam *exam, const char *folder, GHashTable
 
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(folder, name, NULL);
-        const char *winner = g_hash_table_lookup(paths, name);
+        const char *winner = g_hash_table_lookup(drop_ins->paths, name);
 
         if (!g_str_has_suffix(name, ".conf"))
             continue;
-        if (!winner) {
-            g_hash_table_insert(paths, g_strdup(name), g_steal_pointer(&path));
-        } else if (spm_daemons_drop_in_preload(exam, path) == SPM_PRELOADS_MODULE &&
-                   spm_daemons_drop_in_preload(exam, winner) != SPM_PRELOADS_MODULE) {
-            g_free(drop_ins->hiding);
-            drop_ins->hiding = g_strdup(winner);
-        }
+        if (!winner)
+            g_hash_table_insert(drop_ins->paths, g_strdup(name), g_steal_pointer(&path));
+        else if (spm_daemons_drop_in_preload(exam, path) == SPM_PRELOADS_MODULE &&
+                 spm_daemons_drop_in_preload(exam, winner) != SPM_PRELOADS_MODULE)
+            drop_ins->hiding = winner;
     }
 }
 
@@ -82,24 +79,23 @@ spm_daemons_read_drop_ins(const SpmExam *exam, const char *daemon, SpmDropIns *d
     static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
                                            "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
                                            "/lib/systemd/system" };
-    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GList) names = NULL;
 
+    drop_ins->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (gsize i = 0; i < G_N_ELEMENTS(folders); i++) {
         g_autofree char *folder = g_strdup_printf("%s/%s.service.d", folders[i], daemon);
 
-        spm_daemons_collect_drop_ins(exam, folder, paths, drop_ins);
+        spm_daemons_collect_drop_ins(exam, folder, drop_ins);
     }
-    names = g_list_sort(g_hash_table_get_keys(paths), (GCompareFunc)strcmp);
+    names = g_list_sort(g_hash_table_get_keys(drop_ins->paths), (GCompareFunc)strcmp);
     for (const GList *name = names; name; name = name->next) {
-        const char *path = g_hash_table_lookup(paths, name->data);
+        const char *path = g_hash_table_lookup(drop_ins->paths, name->data);
         SpmPreload preload = spm_daemons_drop_in_preload(exam, path);
 
         if (preload == SPM_PRELOADS_NOTHING)
             continue;
         drop_ins->preload = preload;
-        g_free(drop_ins->deciding);
-        drop_ins->deciding = g_strdup(path);
+        drop_ins->deciding = path;
     }
 }
 
