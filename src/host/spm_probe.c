@@ -220,11 +220,9 @@ spm_probe_read(int fd, GString *output, const char *emulator, int milliseconds, 
             return FALSE;
         }
         count = read(fd, buffer, sizeof(buffer));
-        if (count == 0)
-            return TRUE;
         if (count > 0)
             g_string_append_len(output, buffer, count);
-        else if (errno != EINTR)
+        else if (count == 0 || errno != EINTR)
             return TRUE;
     }
     return TRUE;
