@@ -167,22 +167,16 @@ spm_svg_add_map(GString *out, const SpmLayout *layout)
     return y;
 }
 
-static gboolean
-spm_svg_layout_has(const SpmLayout *layout, SpmRegionKind kind)
-{
-    for (guint i = 0; i < layout->regions->len; i++) {
-        if (((const SpmRegion *)g_ptr_array_index(layout->regions, i))->kind == kind)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* Returns where the legend ends. */
 static guint
 spm_svg_add_legend(GString *out, const SpmLayout *layout, guint y)
 {
+    gboolean has[SPM_REGION_LAST] = { FALSE };
+
+    SPM_FOREACH(const SpmRegion, region, layout->regions)
+        has[region->kind] = TRUE;
     for (guint kind = 0; kind < SPM_REGION_LAST; kind++) {
-        if (!spm_svg_layout_has(layout, kind))
+        if (!has[kind])
             continue;
         g_string_append_printf(out,
                                "<rect class='band' x='%d' y='%u' width='22' height='14' fill='%s'/>"
@@ -211,11 +205,10 @@ char *
 spm_layout_to_svg(const SpmLayout *layout)
 {
     g_autofree char *name = spm_svg_text(layout->name, SPM_CHARACTERS_TITLE);
-    GString *body = g_string_new(NULL);
+    g_autoptr(GString) body = g_string_new(NULL);
     GString *out = g_string_new(NULL);
-    guint bottom;
+    guint bottom = spm_svg_add_legend(body, layout, spm_svg_add_map(body, layout) + 30);
 
-    bottom = spm_svg_add_legend(body, layout, spm_svg_add_map(body, layout) + 30);
     g_string_append_printf(
         out,
         "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%u' viewBox='0 0 %d %u' "
@@ -232,6 +225,5 @@ spm_layout_to_svg(const SpmLayout *layout)
                            SPM_CHIP_X + SPM_CHIP_WIDTH / 2);
     g_string_append_len(out, body->str, (gssize)body->len);
     g_string_append(out, "</svg>\n");
-    g_string_free(body, TRUE);
     return g_string_free(out, FALSE);
 }
