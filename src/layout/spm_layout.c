@@ -10,10 +10,7 @@ spm_region_new(SpmRegionKind kind, guint64 base, guint64 size, gint64 node)
 {
     SpmRegion *region = g_new0(SpmRegion, 1);
 
-    region->kind = kind;
-    region->base = base;
-    region->size = size;
-    region->node = node;
+    *region = (SpmRegion){ .kind = kind, .base = base, .size = size, .node = node };
     return region;
 }
 
