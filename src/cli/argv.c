@@ -25,10 +25,9 @@ static int
 spm_cli_argv_run(const char *argument, char **output, GError **error)
 {
     g_auto(SpmCliDocument) document = { 0 };
-    g_autoptr(SpmDomainDef) def = NULL;
+    g_autoptr(SpmDomainDef) def = spm_cli_document_load(argument, &document, error);
     g_auto(GStrv) argv = NULL;
 
-    def = spm_cli_document_load(argument, &document, error);
     if (!def)
         return SPM_CLI_REFUSED;
     argv = spm_qemu_argv(def, &document.qemu);

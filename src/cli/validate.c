@@ -29,9 +29,8 @@ static int
 spm_cli_validate_run(const char *argument, char **output, GError **error)
 {
     g_auto(SpmCliDocument) document = { 0 };
-    g_autoptr(SpmDomainDef) def = NULL;
+    g_autoptr(SpmDomainDef) def = spm_cli_document_load(argument, &document, error);
 
-    def = spm_cli_document_load(argument, &document, error);
     if (!def)
         return SPM_CLI_REFUSED;
     if (def->spms->len)
