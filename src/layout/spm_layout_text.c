@@ -102,25 +102,6 @@ spm_text_add_border_above(GString *out, const SpmLayout *layout, guint index)
         spm_text_add_border(out, end, layout->window_size && end == layout->window ? '=' : '-', NULL);
 }
 
-static void
-spm_text_add_title(GString *out, const SpmLayout *layout)
-{
-    g_string_append(out, "Guest-physical memory of '");
-    spm_text_add(out, layout->name, SPM_COLUMNS_TITLE);
-    g_string_append_printf(out, "' (%s), not to scale\n\n", layout->q35 ? "q35" : "pc");
-}
-
-static void
-spm_text_add_legend(GString *out, const SpmLayout *layout)
-{
-    g_string_append(out, "\n"
-                         "### specific purpose memory     === other memory device\n"
-                         "... room for hotplug, which the SRAT gives to the highest node\n");
-    if (layout->amd_moves)
-        g_string_append_printf(out, "\nOn a CPU of AMD, QEMU moves what is above 4 GiB up to 1 TiB%s.\n",
-                               layout->amd_moved ? ", as shown" : "");
-}
-
 /**
  * spm_layout_to_text:
  * @layout: a map
@@ -132,12 +113,19 @@ spm_layout_to_text(const SpmLayout *layout)
 {
     GString *out = g_string_new(NULL);
 
-    spm_text_add_title(out, layout);
+    g_string_append(out, "Guest-physical memory of '");
+    spm_text_add(out, layout->name, SPM_COLUMNS_TITLE);
+    g_string_append_printf(out, "' (%s), not to scale\n\n", layout->q35 ? "q35" : "pc");
     for (guint i = layout->regions->len; i-- > 0;) {
         spm_text_add_border_above(out, layout, i);
         spm_text_add_region(out, g_ptr_array_index(layout->regions, i));
     }
     spm_text_add_border(out, 0, '-', NULL);
-    spm_text_add_legend(out, layout);
+    g_string_append(out, "\n"
+                         "### specific purpose memory     === other memory device\n"
+                         "... room for hotplug, which the SRAT gives to the highest node\n");
+    if (layout->amd_moves)
+        g_string_append_printf(out, "\nOn a CPU of AMD, QEMU moves what is above 4 GiB up to 1 TiB%s.\n",
+                               layout->amd_moved ? ", as shown" : "");
     return g_string_free(out, FALSE);
 }
