@@ -96,10 +96,14 @@ spm_firmware_read_le(const guint8 *data, guint bytes)
 }
 
 /* Returns @verdict, with its reason. */
-static SpmFirmwareVerdict
-spm_firmware_say(SpmFirmwareVerdict verdict, char **reason, char *text)
+static SpmFirmwareVerdict G_GNUC_PRINTF(3, 4)
+    spm_firmware_say(SpmFirmwareVerdict verdict, char **reason, const char *format, ...)
 {
-    *reason = text;
+    va_list args;
+
+    va_start(args, format);
+    *reason = g_strdup_vprintf(format, args);
+    va_end(args);
     return verdict;
 }
 
@@ -133,18 +137,15 @@ spm_firmware_scan_seabios(SpmSpan image, char **reason)
     g_autofree char *version = spm_firmware_seabios_version(image, &major, &minor);
 
     if (!version)
-        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason, g_strdup("is a SeaBIOS without a version"));
+        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason, "is a SeaBIOS without a version");
     if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE "type", strlen(SPM_SEABIOS_RANGE "type")).data)
-        return spm_firmware_say(
-            SPM_FIRMWARE_PASSES, reason,
-            g_strdup_printf("is SeaBIOS %s with a patch that passes on all ranges", version));
+        return spm_firmware_say(SPM_FIRMWARE_PASSES, reason,
+                                "is SeaBIOS %s with a patch that passes on all ranges", version);
     if (major != SPM_SEABIOS_MAJOR || minor > SPM_SEABIOS_MINOR)
-        return spm_firmware_say(
-            SPM_FIRMWARE_UNKNOWN, reason,
-            g_strdup_printf("is SeaBIOS %s, which is newer than the known versions", version));
-    return spm_firmware_say(
-        SPM_FIRMWARE_DROPS, reason,
-        g_strdup_printf("is SeaBIOS %s, which drops all ranges but RAM and reserved", version));
+        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
+                                "is SeaBIOS %s, which is newer than the known versions", version);
+    return spm_firmware_say(SPM_FIRMWARE_DROPS, reason,
+                            "is SeaBIOS %s, which drops all ranges but RAM and reserved", version);
 }
 
 /* ---- OVMF ---- */
@@ -213,10 +214,9 @@ spm_firmware_scan_platform(SpmSpan platform, char **reason)
 {
     if (spm_firmware_span_find(platform, spm_firmware_soft_reserved, sizeof(spm_firmware_soft_reserved)).data)
         return spm_firmware_say(SPM_FIRMWARE_PASSES, reason,
-                                g_strdup("is an OVMF that knows soft-reserved memory, as 2026.08 does"));
-    return spm_firmware_say(
-        SPM_FIRMWARE_DROPS, reason,
-        g_strdup("is an OVMF that does not know soft-reserved memory, like those before 2026.08"));
+                                "is an OVMF that knows soft-reserved memory, as 2026.08 does");
+    return spm_firmware_say(SPM_FIRMWARE_DROPS, reason,
+                            "is an OVMF that does not know soft-reserved memory, like those before 2026.08");
 }
 
 static SpmFirmwareVerdict
@@ -238,12 +238,11 @@ spm_firmware_scan_ovmf(SpmSpan image, char **reason)
         sections += packed.data != NULL;
         if (sections == SPM_FIRMWARE_MAX_SECTIONS)
             return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
-                                    g_strdup("has more compressed sections than any known OVMF"));
+                                    "has more compressed sections than any known OVMF");
         found =
             spm_firmware_span_find(spm_firmware_span_skip(found, 1), spm_firmware_lzma_guid, SPM_GUID_BYTES);
     }
-    return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
-                            g_strdup("is not an image of a known SeaBIOS or OVMF"));
+    return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason, "is not an image of a known SeaBIOS or OVMF");
 }
 
 /**
@@ -261,8 +260,7 @@ spm_firmware_scan(const char *path, char **reason)
     SpmSpan image = { NULL, 0 };
 
     if (!bytes)
-        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason,
-                                g_strdup_printf("cannot be read: %s", error->message));
+        return spm_firmware_say(SPM_FIRMWARE_UNKNOWN, reason, "cannot be read: %s", error->message);
     image.data = g_bytes_get_data(bytes, &image.len);
     if (spm_firmware_span_find(image, SPM_SEABIOS_RANGE, strlen(SPM_SEABIOS_RANGE)).data)
         return spm_firmware_scan_seabios(image, reason);
