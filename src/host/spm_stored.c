@@ -3,8 +3,6 @@
 
 #include "host/spm_stored.h"
 
-#include <string.h>
-
 #include "host/spm_file.h"
 #include "spm_translate.h"
 #include "spm_xml.h"
@@ -46,7 +44,7 @@ spm_stored_domain_load(const char *path, SpmStoredDomain *domain, GError **error
     g_autofree char *xml = NULL;
     g_autoptr(xmlDoc) doc = NULL;
 
-    memset(domain, 0, sizeof(*domain));
+    *domain = (SpmStoredDomain){ 0 };
     if (!bytes)
         return FALSE;
     xml = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
