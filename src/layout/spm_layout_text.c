@@ -19,14 +19,6 @@ static const char *const spm_hatches[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(spm_hatches) == SPM_REGION_LAST);
 
-static guint
-spm_text_width(gunichar character)
-{
-    if (g_unichar_iszerowidth(character))
-        return 0;
-    return g_unichar_iswide(character) ? 2 : 1;
-}
-
 /* Adds @text, which may be any that a document has, in at most @columns of a terminal. Returns how many
  * it took. */
 static guint
@@ -36,7 +28,7 @@ spm_text_add(GString *out, const char *text, guint columns)
 
     for (const char *c = text ? text : ""; *c; c = g_utf8_next_char(c)) {
         gunichar character = g_utf8_get_char(c);
-        guint width = spm_text_width(character);
+        guint width = g_unichar_iszerowidth(character) ? 0 : g_unichar_iswide(character) ? 2 : 1;
 
         /* the last column is for "there is more" */
         if (used + width + (*g_utf8_next_char(c) != '\0') > columns) {
