@@ -99,13 +99,6 @@ spm_cache_disk_find(const char *path, const char *identity)
     return spm_qemu_device_find(device);
 }
 
-/* TRUE for a name that spm_cache_disk_file() made. */
-static gboolean
-spm_cache_is_answer_name(const char *name)
-{
-    return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
-}
-
 /* Forgets all answers when their number has reached the maximum. */
 static void
 spm_cache_disk_bound(const char *folder)
@@ -115,7 +108,8 @@ spm_cache_disk_bound(const char *folder)
     const char *name;
 
     while (dir && (name = g_dir_read_name(dir))) {
-        if (spm_cache_is_answer_name(name))
+        /* only what has a name that spm_cache_disk_file() makes */
+        if (strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64)
             g_ptr_array_add(files, g_build_filename(folder, name, NULL));
     }
     for (guint i = 0; files->len >= SPM_CACHE_MAX && i < files->len; i++)
