@@ -7,31 +7,25 @@
 #include "cli/document.h"
 #include "qemu_spm.h"
 
-/* An option and its value on each line, quoted for a shell. */
-static char *
-spm_cli_argv_to_text(char **argv)
-{
-    GString *text = g_string_new(NULL);
-
-    for (char **option = argv; *option; option += 2) {
-        g_autofree char *value = g_shell_quote(option[1]);
-
-        g_string_append_printf(text, "%s %s%s\n", option[0], value, option[2] ? " \\" : "");
-    }
-    return g_string_free(text, FALSE);
-}
-
 static int
 spm_cli_argv_run(const char *argument, char **output, GError **error)
 {
     g_auto(SpmCliDocument) document = { 0 };
     g_autoptr(SpmDomainDef) def = spm_cli_document_load(argument, &document, error);
     g_auto(GStrv) argv = NULL;
+    GString *text;
 
     if (!def)
         return SPM_CLI_REFUSED;
     argv = spm_qemu_argv(def, &document.qemu);
-    *output = spm_cli_argv_to_text(argv);
+    text = g_string_new(NULL);
+    /* an option and its value on each line, quoted for a shell */
+    for (char **option = argv; *option; option += 2) {
+        g_autofree char *value = g_shell_quote(option[1]);
+
+        g_string_append_printf(text, "%s %s%s\n", option[0], value, option[2] ? " \\" : "");
+    }
+    *output = g_string_free(text, FALSE);
     return EXIT_SUCCESS;
 }
 
